@@ -1,0 +1,519 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A Linux guest in QEMU with emulated NICs, driven from the host.
+
+The guest runs an unmodified distribution kernel.  Its root is the host's root, read-only over 9p
+below a tmpfs overlay, so the host's tools run in it unchanged and nothing it does reaches the host.
+Commands travel over a virtio serial port to a shell loop (scripts/guest-init) and not over the
+network: the network is what is being tested.
+"""
+import base64
+import collections
+import json
+import os
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+
+import initramfs
+from console import Console
+from qmp import Qmp
+from wire import Wire
+
+PROJECT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+BOOT_TIMEOUT = 120
+LOG_DIRS_KEPT = 20
+
+Result = collections.namedtuple("Result", "stdout status")
+
+
+class GuestError(Exception):
+    """The guest, or a command in it, did not do what was asked."""
+
+
+def cache_dir():
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return os.path.join(base, "sluice")
+
+
+def distribution_kernel():
+    """Directory of the cached kernel that scripts/kernel fetches (vmlinuz, modules/, headers/)."""
+    script = os.path.join(PROJECT, "scripts", "kernel")
+    return subprocess.run([script, "fetch"], check=True, stdout=subprocess.PIPE,
+                          text=True).stdout.strip()
+
+
+class Nic:
+    """One emulated NIC and what it is plugged into.
+
+    wire is "dgram" (the test holds the other end, see Wire), "user" (QEMU's own TCP/IP with the
+    host's loopback at 10.0.2.2), ("pair", key): the two NICs with the same key are connected, or
+    ("netdev", "type,option=...") for any other backend of QEMU.
+    """
+
+    def __init__(self, model="e1000", wire="dgram", mac=None, pcap=False, bus=None, options=""):
+        self.model = model
+        self.wire = wire
+        self.mac = mac
+        self.capture = pcap
+        self.pcap = None
+        self.bus = bus
+        self.options = options
+        self.id = None
+        self.last_ifname = None
+
+    def device_args(self):
+        text = f"{self.model},id={self.id},netdev=net-{self.id},mac={self.mac},romfile="
+        if self.bus:
+            text += f",bus={self.bus}"
+        return text + ("," + self.options if self.options else "")
+
+
+class Job:
+    """A command running in the guest's background."""
+
+    def __init__(self, agent, number, command):
+        self.agent = agent
+        self.number = number
+        self.command = command
+
+    def done(self):
+        return self.number in self.agent.results
+
+    def wait(self, timeout=30):
+        """Result of the command; GuestError (and the command is killed) if it does not end."""
+        result = self.agent.wait(self.number, timeout)
+        if result is None:
+            self.agent.request("kill", self.number)
+            partial = self.agent.wait(self.number, 10)
+            output = partial.stdout if partial else "(none)"
+            raise GuestError(f"no end after {timeout} s: {self.command}\n{output}")
+        return result
+
+    def stop(self, timeout=15):
+        """Terminate the command and return what it has printed."""
+        if not self.done():
+            self.agent.request("kill", self.number)
+        return self.wait(timeout)
+
+
+class Agent:
+    """Host end of the command channel.  scripts/guest-init documents the lines it carries."""
+
+    def __init__(self, path):
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.connect(path)
+        self.results = {}
+        self.alive = True
+        self.ready = False
+        self.next_number = 1
+        self.changed = threading.Condition()
+        self.send_lock = threading.Lock()
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+
+    def _read(self):
+        stream = self.sock.makefile("rb")
+        try:
+            for header in iter(stream.readline, b""):
+                self._take(header.split(), stream)
+        except (OSError, ValueError):
+            pass
+        with self.changed:
+            self.alive = False
+            self.changed.notify_all()
+
+    def _take(self, fields, stream):
+        """One answer: "ready", or "NUMBER STATUS BYTES" followed by that many bytes of output."""
+        with self.changed:
+            if fields == [b"ready"]:
+                self.ready = True
+            elif len(fields) == 3:
+                number, status, size = (int(field) for field in fields)
+                text = stream.read(size).decode(errors="replace")
+                self.results[number] = Result(text, status)
+            self.changed.notify_all()
+
+    def request(self, verb, number, text=""):
+        payload = base64.b64encode(text.encode()).decode() or "-"
+        with self.send_lock:
+            self.sock.sendall(f"{verb} {number} {payload}\n".encode())
+
+    def start(self, command, bare=False):
+        """Start a command; bare runs it in the initramfs instead of the overlay of the host."""
+        with self.send_lock:
+            number = self.next_number
+            self.next_number += 1
+        self.request("bare" if bare else "run", number, command)
+        return Job(self, number, command)
+
+    def wait(self, number, timeout):
+        with self.changed:
+            self.changed.wait_for(lambda: number in self.results or not self.alive, timeout)
+            if number not in self.results and not self.alive:
+                raise GuestError("the guest has gone")
+            return self.results.get(number)
+
+    def wait_ready(self, timeout):
+        with self.changed:
+            return self.changed.wait_for(lambda: self.ready or not self.alive, timeout) \
+                and self.ready
+
+    def close(self):
+        self.sock.close()
+
+
+class Guest:
+    """Context manager: boots on entry; on exit powers off and judges the console log.
+
+    kernel is a directory with vmlinuz and modules/ (None: the distribution's); driver is "sluice",
+    "in-tree" (e1000) or None to leave the NICs unbound.
+    """
+
+    running = []
+
+    def __init__(self, nics=(), machine="pc", driver="sluice", extra_args=(), cmdline="",
+                 memory="1G", smp=2, kernel=None, accel=None):
+        self.nics = list(nics)
+        self.machine = machine
+        self.driver = driver
+        self.extra_args = list(extra_args)
+        self.cmdline = cmdline
+        self.memory = memory
+        self.smp = smp
+        self.kernel = kernel or distribution_kernel()
+        self.accel = accel
+        self.process = None
+        self.agent = None
+        self.monitor = None
+        self.wires = {}
+        self.boot_seconds = None
+        self._name_nics()
+
+    def _name_nics(self):
+        for i, nic in enumerate(self.nics):
+            nic.id = f"nic{i}"
+            nic.mac = nic.mac or f"52:54:00:51:1c:{i:02x}"
+
+    # Boot and power off
+
+    def __enter__(self):
+        started = time.monotonic()
+        self.run_dir = make_run_dir()
+        self.log = Console(os.path.join(self.run_dir, "console.log"))
+        try:
+            self._start_qemu()
+            if not self.agent.wait_ready(BOOT_TIMEOUT):
+                raise GuestError(f"the guest did not boot within {BOOT_TIMEOUT} s")
+            self._load_driver()
+        except BaseException as error:
+            self._kill()
+            if isinstance(error, GuestError):
+                raise GuestError(f"{error}\n{self._post_mortem()}") from None
+            raise
+        self.boot_seconds = time.monotonic() - started
+        Guest.running.append(self)
+        return self
+
+    def __exit__(self, kind, value, traceback):
+        Guest.running.remove(self)
+        if kind is not None and not issubclass(kind, (GuestError, AssertionError)):
+            self._kill()
+            return
+        self._power_off()
+        if kind is None:
+            self.check_console()
+
+    def _start_qemu(self):
+        self._open_wires()
+        initrd = os.path.join(self.run_dir, "initramfs")
+        initramfs.write(initrd, self.kernel, [PROJECT, os.path.realpath(cache_dir())])
+        args = self._qemu_args(initrd)
+        with open(os.path.join(self.run_dir, "qemu.args"), "w", encoding="utf-8") as f:
+            f.write(shlex.join(args) + "\n")
+        self.stderr = os.path.join(self.run_dir, "qemu.stderr")
+        with open(self.stderr, "wb") as stderr:
+            self.process = subprocess.Popen(args, stdin=subprocess.DEVNULL, stdout=stderr,
+                                            stderr=stderr, start_new_session=True)
+        self.monitor = Qmp(self._connectable("qmp"))
+        self.agent = Agent(self._connectable("agent"))
+
+    def _connectable(self, name):
+        """Path of a socket of QEMU's, waiting until it is there; GuestError if QEMU has ended."""
+        path = os.path.join(self.run_dir, name)
+        deadline = time.monotonic() + 20
+        while not os.path.exists(path):
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise GuestError("QEMU did not start: " + read_text(self.stderr))
+            time.sleep(0.02)
+        return path
+
+    def _qemu_args(self, initrd):
+        accel = self.accel or accelerator(self.kernel)
+        run = self.run_dir
+        args = ["qemu-system-x86_64", "-nodefaults", "-nographic", "-no-reboot",
+                "-machine", self.machine, "-m", self.memory, "-smp", str(self.smp),
+                *accelerator_args(accel),
+                "-kernel", os.path.join(self.kernel, "vmlinuz"), "-initrd", initrd,
+                "-append", self._command_line(),
+                "-chardev", f"file,id=console,path={self.log.path}", "-serial", "chardev:console",
+                "-qmp", f"unix:{run}/qmp,server=on,wait=off",
+                "-device", "virtio-serial-pci",
+                "-chardev", f"socket,id=agent,path={run}/agent,server=on,wait=off",
+                "-device", "virtserialport,chardev=agent,name=sluice.agent",
+                "-fsdev", "local,id=host,path=/,security_model=none,readonly=on,multidevs=remap",
+                "-device", "virtio-9p-pci,fsdev=host,mount_tag=host"]
+        for nic in self.nics:
+            args += self._netdev_args(nic) + ["-device", nic.device_args()]
+        return args + self.extra_args
+
+    def _command_line(self):
+        # An Oops ends the guest at once (-no-reboot): nothing that follows it can be trusted.
+        return "console=ttyS0 loglevel=5 oops=panic panic=-1 net.ifnames=0 " + self.cmdline
+
+    def _netdev_args(self, nic):
+        name = f"net-{nic.id}"
+        if nic.wire == "user":
+            args = ["-netdev", f"user,id={name},ipv6=on"]
+        elif nic.wire[0] == "netdev":
+            kind, _, options = nic.wire[1].partition(",")
+            args = ["-netdev", f"{kind},id={name}" + ("," + options if options else "")]
+        else:
+            local, remote = self._dgram_paths(nic)
+            args = ["-netdev", f"dgram,id={name},local.type=unix,local.path={local},"
+                               f"remote.type=unix,remote.path={remote}"]
+        if nic.capture:
+            nic.pcap = os.path.join(self.run_dir, f"{nic.id}.pcap")
+            args += ["-object", f"filter-dump,id=dump-{nic.id},netdev={name},"
+                                f"file={nic.pcap},maxlen=65536"]
+        return args
+
+    def _dgram_paths(self, nic):
+        """The socket QEMU binds for this NIC, and the one it sends to."""
+        mine = os.path.join(self.run_dir, f"wire-{nic.id}")
+        if nic.wire == "dgram":
+            return mine, mine + ".host"
+        peers = [n for n in self.nics if n.wire == nic.wire]
+        if len(peers) != 2:
+            raise GuestError(f"wire {nic.wire} has {len(peers)} ends; a pair needs exactly 2")
+        peer = peers[1 - peers.index(nic)]
+        return mine, os.path.join(self.run_dir, f"wire-{peer.id}")
+
+    def _open_wires(self):
+        for i, nic in enumerate(self.nics):
+            if nic.wire == "dgram":
+                guest_path, host_path = self._dgram_paths(nic)
+                self.wires[i] = Wire(host_path, guest_path)
+
+    def _load_driver(self):
+        self.sh("echo 7 >/proc/sys/kernel/printk", bare=True)
+        if self.driver == "sluice":
+            self.insmod()
+        elif self.driver == "in-tree":
+            self.sh("modprobe e1000")
+        else:
+            return
+        self.wait_interfaces()
+
+    def insmod(self):
+        """Load the project's module and nothing else."""
+        module = os.path.join(PROJECT, "sluice.ko")
+        if not os.path.exists(module):
+            raise GuestError(f"{module} is not built; run make first")
+        self.sh(f"insmod {shlex.quote(module)}")
+
+    def wait_interfaces(self, timeout=20):
+        """Wait until every NIC has a network interface."""
+        deadline = time.monotonic() + timeout
+        missing = range(len(self.nics))
+        while time.monotonic() < deadline:
+            missing = [i for i in missing if not self._find_ifname(i)]
+            if not missing:
+                return
+            time.sleep(0.1)
+        names = ", ".join(f"{self.nics[i].model} {self.pci(i)}" for i in missing)
+        raise GuestError(f"no interface after {timeout} s for {names}")
+
+    def _power_off(self):
+        try:
+            self.agent.request("off", 0)
+            self.process.wait(10)
+        except (OSError, subprocess.TimeoutExpired):
+            pass
+        self._kill()
+
+    def _kill(self):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGKILL)
+            self.process.wait()
+        for closable in [self.agent, self.monitor, *self.wires.values()]:
+            if closable:
+                closable.close()
+
+    def _post_mortem(self):
+        stderr = read_text(self.stderr) if self.process else ""
+        return f"console log: {self.log.path}\n{self.log.tail(30)}\n{stderr}"
+
+    # Commands in the guest
+
+    def sh(self, cmd, timeout=30, check=True, bare=False):
+        """Run a shell command; GuestError with its output when it fails and check is set."""
+        try:
+            result = self.agent.start(cmd, bare).wait(timeout)
+        except (GuestError, OSError) as error:
+            raise GuestError(f"{error}\n{self._post_mortem()}") from None
+        if check and result.status != 0:
+            raise GuestError(f"exit status {result.status}: {cmd}\n{result.stdout}")
+        return result
+
+    def spawn(self, cmd, bare=False):
+        """Start a shell command in the background."""
+        return self.agent.start(cmd, bare)
+
+    def put(self, path, data):
+        """Write bytes to a file of the guest."""
+        text = base64.b64encode(data).decode()
+        self.sh(f"base64 -d >{shlex.quote(path)} <<END\n{text}\nEND")
+
+    # NICs
+
+    def pci(self, i):
+        """PCI address of a NIC as the guest names it."""
+        for bus in self.qmp("query-pci"):
+            for device in pci_functions(bus):
+                if device["qdev_id"] == self.nics[i].id:
+                    return "0000:{bus:02x}:{slot:02x}.{function}".format(**device)
+        raise GuestError(f"{self.nics[i].id} is not plugged in")
+
+    def _find_ifname(self, i):
+        try:
+            directory = f"/sys/bus/pci/devices/{self.pci(i)}/net"
+        except GuestError:
+            return None
+        name = self.sh(f"ls {directory} 2>/dev/null", check=False, bare=True).stdout.strip()
+        if name:
+            self.nics[i].last_ifname = name
+        return name
+
+    def ifname(self, i):
+        """Interface of a NIC; the last known name while it is in another network namespace."""
+        name = self._find_ifname(i) or self.nics[i].last_ifname
+        if not name:
+            raise GuestError(f"{self.nics[i].id} has no interface")
+        return name
+
+    def ethtool_stats(self, i, netns=None):
+        """Counters of ethtool -S as a dictionary."""
+        text = self.sh(f"{in_netns(netns)}ethtool -S {self.ifname(i)}").stdout
+        pairs = re.findall(r"^\s*(\S[^:]*): (\d+)$", text, re.M)
+        return {name: int(value) for name, value in pairs}
+
+    def link_stats(self, i, netns=None):
+        """The standard counters: {"rx": {"packets": ...}, "tx": {...}}."""
+        text = self.sh(f"{in_netns(netns)}ip -s -s -j link show dev {self.ifname(i)}").stdout
+        return json.loads(text)[0]["stats64"]
+
+    def wire(self, i):
+        if i not in self.wires:
+            raise GuestError(f"NIC {i} has wire {self.nics[i].wire}; only dgram has a host end")
+        return self.wires[i]
+
+    # Monitor and console
+
+    def qmp(self, command, **arguments):
+        return self.monitor.execute(command, arguments)
+
+    def hmp(self, line):
+        return self.qmp("human-monitor-command", **{"command-line": line})
+
+    def console(self):
+        return self.log.text()
+
+    def expect_console(self, pattern):
+        """Complaints that match the regular expression are what the test wants to see."""
+        self.log.expect(pattern)
+
+    def check_console(self):
+        """AssertionError with the excerpt if the kernel has complained since the last check."""
+        complaint = self.log.complaint()
+        assert not complaint, f"the guest's kernel complained ({self.log.path}):\n{complaint}"
+
+
+def in_netns(netns):
+    return f"ip netns exec {shlex.quote(netns)} " if netns else ""
+
+
+def pci_functions(bus):
+    """Every function on a bus of query-pci's answer and behind its bridges."""
+    for device in bus["devices"]:
+        yield device
+        behind = device.get("pci_bridge", {})
+        yield from pci_functions({"devices": behind.get("devices", [])})
+
+
+def read_text(path):
+    with open(path, encoding="utf-8", errors="replace") as f:
+        return f.read()
+
+
+def make_run_dir():
+    """A new directory for logs and captures; the oldest go, so the cache does not grow for ever.
+
+    Unix socket paths are limited to 107 bytes, so a deep cache directory cannot hold them.
+    """
+    parent = os.path.join(cache_dir(), "log")
+    if len(parent) > 60:
+        parent = os.path.join(tempfile.gettempdir(), f"sluice-log-{os.getuid()}")
+    os.makedirs(parent, exist_ok=True)
+    prune_run_dirs(parent)
+    return tempfile.mkdtemp(prefix=time.strftime("%H%M%S-"), dir=parent)
+
+
+def prune_run_dirs(parent):
+    entries = sorted(os.scandir(parent), key=lambda e: e.stat().st_mtime, reverse=True)
+    for entry in entries[LOG_DIRS_KEPT:]:
+        subprocess.run(["rm", "-rf", entry.path], check=True)
+
+
+def accelerator_args(accel):
+    if accel == "kvm":
+        return ["-accel", "kvm", "-cpu", "host"]
+    return ["-accel", "tcg,thread=multi", "-cpu", "max"]
+
+
+def accelerator(kernel):
+    """"kvm" if a probe boot of this kernel has worked since the host booted, else "tcg".
+
+    /dev/kvm may exist and still not run a stock kernel, so only a boot counts as proof.
+    """
+    if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+        return "tcg"
+    boot_id = read_text("/proc/sys/kernel/random/boot_id").strip()
+    name = os.path.basename(os.path.realpath(kernel))
+    memo = os.path.join(cache_dir(), f"accel-{name}-{boot_id}")
+    if not os.path.exists(memo):
+        answer = "kvm" if probe_kvm(kernel) else "tcg"
+        with open(memo, "w", encoding="utf-8") as f:
+            f.write(answer)
+    return read_text(memo)
+
+
+def probe_kvm(kernel, limit=20):
+    """Boot the kernel under KVM up to the first line of an initramfs that powers off again."""
+    with tempfile.TemporaryDirectory(prefix="sluice-probe-") as directory:
+        initrd = os.path.join(directory, "initramfs")
+        initramfs.write_probe(initrd)
+        args = ["qemu-system-x86_64", "-nodefaults", "-nographic", "-no-reboot", "-m", "512M",
+                "-smp", "2", *accelerator_args("kvm"), "-serial", "stdio",
+                "-kernel", os.path.join(kernel, "vmlinuz"), "-initrd", initrd,
+                "-append", "console=ttyS0 panic=-1"]
+        try:
+            done = subprocess.run(args, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                  stderr=subprocess.DEVNULL, timeout=limit, check=False)
+        except subprocess.TimeoutExpired:
+            return False
+    return initramfs.PROBE_TOKEN.encode() in done.stdout

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The driver's promise that no frame goes missing, as two equations over ethtool -S.
+
+For each queue: frames the device gave = every verdict + every named loss, and
+frames accepted = completed + every named loss + in flight.
+"""
+import re
+import time
+
+RX_ENDS = ["passed", "xdp_drop", "xdp_tx", "xdp_redirect", "xdp_aborted", "xdp_invalid",
+           "xdp_tx_full", "xdp_redirect_err", "xdp_no_frags", "alloc_fail", "skb_fail",
+           "length_err", "chain_err", "hw_err"]
+TX_ENDS = ["completed", "dma_err", "offload_err", "pad_err", "reset_drop", "in_flight"]
+TX_STARTS = ["accepted", "xdp_accepted"]
+
+
+def queues(stats, direction):
+    """Numbers of the queues that the statistics name."""
+    first = {"rx": "frames", "tx": "accepted"}[direction]
+    return sorted(int(m[1]) for m in (re.fullmatch(rf"{direction}(\d+)_{first}", name)
+                                      for name in stats) if m)
+
+
+def terms(stats, prefix, names):
+    """The named counters of a queue; one that is missing is an error, not a zero."""
+    missing = [prefix + name for name in names if prefix + name not in stats]
+    assert not missing, f"ethtool -S does not show {', '.join(missing)}"
+    return {name: stats[prefix + name] for name in names}
+
+
+def assert_equal(prefix, left, right):
+    assert sum(left.values()) == sum(right.values()), \
+        f"{prefix} ledger: {sum(left.values())} in, {sum(right.values())} out; {left} against " \
+        f"{ {name: value for name, value in right.items() if value} }"
+
+
+def assert_balanced(stats):
+    """Both equations for every queue of one reading of ethtool -S."""
+    rx, tx = queues(stats, "rx"), queues(stats, "tx")
+    assert rx and tx, f"no queue counters among {sorted(stats)[:10]}"
+    for q in rx:
+        prefix = f"rx{q}_"
+        assert_equal(prefix, terms(stats, prefix, ["frames"]), terms(stats, prefix, RX_ENDS))
+    for q in tx:
+        prefix = f"tx{q}_"
+        assert_equal(prefix, terms(stats, prefix, TX_STARTS), terms(stats, prefix, TX_ENDS))
+
+
+def moving(stats):
+    """The counters that stand still when there is no traffic."""
+    return {name: value for name, value in stats.items()
+            if re.fullmatch(r"rx\d+_frames|tx\d+_(accepted|xdp_accepted|completed)", name)}
+
+
+def settle(g, i, timeout=15, netns=None):
+    """Wait until the NIC has been quiet for half a second with nothing in flight; its counters."""
+    deadline = time.monotonic() + timeout
+    stats = g.ethtool_stats(i, netns)
+    while True:
+        time.sleep(0.5)
+        last, stats = stats, g.ethtool_stats(i, netns)
+        in_flight = sum(v for name, v in stats.items() if name.endswith("_in_flight"))
+        if moving(last) == moving(stats) and not in_flight:
+            return stats
+        assert time.monotonic() < deadline, \
+            f"NIC {i} not quiet after {timeout} s: {in_flight} in flight, {moving(stats)}"
+
+
+def ledger(g, i, netns=None):
+    """Assert that the NIC's counters balance once it is quiet; returns them."""
+    stats = settle(g, i, netns=netns)
+    assert_balanced(stats)
+    return stats

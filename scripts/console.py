@@ -9,6 +9,9 @@ COMPLAINT = re.compile(
     r"suspicious RCU usage|unregister_netdevice: waiting|Detected Tx Unit Hang|"
     r"page_pool_release.*stalled")
 
+# The firmware clears a screen that a log does not have.
+TERMINAL_CODES = re.compile(r"\r|\x1b(c|\[[0-9;?=]*[A-Za-z])")
+
 # A warning is printed as a block; what a test expects names one line of it.
 BLOCK_START = re.compile(r"-+\[ cut here \]-+")
 BLOCK_END = re.compile(r"-+?\[ end (trace|Kernel panic)")
@@ -24,7 +27,7 @@ class Console:
     def text(self):
         try:
             with open(self.path, encoding="utf-8", errors="replace") as f:
-                return f.read().replace("\r", "")
+                return TERMINAL_CODES.sub("", f.read())
         except FileNotFoundError:
             return ""
 

@@ -8,6 +8,7 @@ network: the network is what is being tested.
 """
 import base64
 import collections
+import functools
 import json
 import os
 import re
@@ -40,6 +41,7 @@ def cache_dir():
     return os.path.join(base, "sluice")
 
 
+@functools.cache
 def distribution_kernel():
     """Directory of the cached kernel that scripts/kernel fetches (vmlinuz, modules/, headers/)."""
     script = os.path.join(PROJECT, "scripts", "kernel")
@@ -204,6 +206,7 @@ class Guest:
     def __enter__(self):
         started = time.monotonic()
         self.run_dir = make_run_dir()
+        self.stderr = os.path.join(self.run_dir, "qemu.stderr")
         self.log = Console(os.path.join(self.run_dir, "console.log"))
         try:
             self._start_qemu()
@@ -235,7 +238,6 @@ class Guest:
         args = self._qemu_args(initrd)
         with open(os.path.join(self.run_dir, "qemu.args"), "w", encoding="utf-8") as f:
             f.write(shlex.join(args) + "\n")
-        self.stderr = os.path.join(self.run_dir, "qemu.stderr")
         with open(self.stderr, "wb") as stderr:
             self.process = subprocess.Popen(args, stdin=subprocess.DEVNULL, stdout=stderr,
                                             stderr=stderr, start_new_session=True)
@@ -476,6 +478,9 @@ def make_run_dir():
 def prune_run_dirs(parent):
     entries = sorted(os.scandir(parent), key=lambda e: e.stat().st_mtime, reverse=True)
     for entry in entries[LOG_DIRS_KEPT:]:
+        # another run may be going on
+        if time.time() - entry.stat().st_mtime < 3600:
+            continue
         subprocess.run(["rm", "-rf", entry.path], check=True)
 
 

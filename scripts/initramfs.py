@@ -4,9 +4,9 @@ import lzma
 import os
 import shlex
 import stat
+import subprocess
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-BUSYBOX = "/bin/busybox"
 MODULES = ["9pnet_virtio", "9p", "overlay", "virtio_console"]
 PROBE_TOKEN = "sluice-probe-ok"
 PROBE_INIT = f"""#!/bin/busybox sh
@@ -85,11 +85,17 @@ def add_modules(archive, kernel):
     archive.text("modules/order", "\n".join(order) + "\n")
 
 
+def busybox():
+    """The static busybox that scripts/kernel keeps in the cache."""
+    return subprocess.run([os.path.join(HERE, "kernel"), "busybox"], check=True,
+                          stdout=subprocess.PIPE, text=True).stdout.strip()
+
+
 def start_archive(path, init):
     archive = Archive(path)
     for name in ["bin", "proc", "sys", "dev", "run", "tmp", "host", "overlay", "root"]:
         archive.directory(name)
-    archive.executable("bin/busybox", read(BUSYBOX))
+    archive.executable("bin/busybox", read(busybox()))
     archive.executable("init", init)
     return archive
 

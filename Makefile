@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Plain "make" builds sluice.ko like any out-of-tree module; what to build is in Kbuild.
+# The kernel to build for: KDIR, else the one KERNELRELEASE names, else the kernel that "make run"
+# has cached, else the running one.
+
+PYTHON := /usr/bin/python3
+PYTEST := PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest
+TESTS ?= scripts/tests
+
+ifneq ($(KERNELRELEASE),)
+KDIR ?= /lib/modules/$(KERNELRELEASE)/build
+endif
+# Recursive: "make help" need not look for a kernel.
+KDIR ?= $(shell scripts/kernel headers)
+KBUILD = $(MAKE) -C $(KDIR) M=$(CURDIR)
+
+.PHONY: modules modules_install clean run shell test check help kernel-found
+
+modules: kernel-found
+	$(KBUILD) modules
+
+modules_install: kernel-found
+	$(KBUILD) modules_install
+
+clean: kernel-found
+	$(KBUILD) clean
+
+kernel-found:
+	@test -e $(KDIR)/Makefile || { echo "no kernel headers in $(KDIR):" \
+		"give KDIR=, install the headers, or let 'make run' fetch Debian's" >&2; exit 1; }
+
+# What the guest runs is always built for the guest's kernel.
+ready-%:
+	@scripts/setup $*
+	@$(MAKE) --no-print-directory modules KDIR="$$(scripts/kernel fetch)/headers"
+
+run: ready-run
+	@$(PYTHON) -B scripts/run.py
+
+shell: ready-shell
+	@$(PYTHON) -B scripts/shell.py
+
+test: ready-test
+	@$(PYTEST) $(TESTS)
+
+check: ready-check
+	@$(PYTEST) scripts/tests/test_static.py
+
+help:
+	@echo 'make           build sluice.ko for KDIR= or KERNELRELEASE='
+	@echo 'make run       the main job: boot a guest with an emulated e1000 and use it, with XDP'
+	@echo 'make test      run every test; TESTS="FILE..." chooses'
+	@echo 'make check     run the static checks only'
+	@echo 'make shell     a shell in a guest with the NIC up'
+	@echo 'make modules_install, make clean   as for any out-of-tree module'
+	@echo
+	@echo 'run, test, check and shell install missing Debian packages (as root) and keep the'
+	@echo 'kernel, which is not installed, in $${XDG_CACHE_HOME:-~/.cache}/sluice.'
+	@echo 'KERNEL=RELEASE chooses another kernel for them.'

@@ -45,4 +45,4 @@ int xdp_drop_count(struct xdp_md *ctx)
 	return XDP_DROP;
 }
 
-char license[] SEC("license") = "GPL";
+char _license[] SEC("license") = "GPL";

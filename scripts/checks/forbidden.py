@@ -102,14 +102,12 @@ def check_text(path):
 
 def text_files(root):
     """The files that people write in this project; the bad examples are bad on purpose."""
-    files = report.sources(root, "Kbuild", "Makefile", "*.md", ".ci/*", "include/**/*",
-                           "src/**/*.[ch]", "kunit/**/*.[ch]", "kunit/Kbuild",
+    files = report.sources(root, "Kbuild", "Makefile", "dkms.conf", "*.md", ".ci/*",
+                           "include/**/*", "src/**/*.[ch]", "kunit/**/*.[ch]", "kunit/Kbuild",
                            "Documentation/**/*.rst", "scripts/*", "scripts/**/*.py",
                            "scripts/**/*.sh", "scripts/**/*.c")
     bad = root / "scripts" / "checks" / "bad"
-    return [path for path in files
-            if bad not in path.parents
-            and path.suffix != ".pyc"]
+    return [path for path in files if bad not in path.parents]
 
 
 def check(options):

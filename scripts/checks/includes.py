@@ -15,7 +15,7 @@ from report import Finding
 
 # A header of include/sluice may include only headers that stand before it.
 ENGINE_ORDER = ["compat", "types", "stats", "trace", "ring", "backend",
-                "tx", "rx", "xdp", "xsk", "datapath"]
+                "tx", "xdp", "xsk", "rx", "datapath"]
 # The headers that hold per-packet code: instantiated by a datapath file, never by anyone else.
 DATAPATH_HEADERS = {"tx", "rx", "xdp", "xsk", "datapath"}
 # Headers of a part that two backends have in common; they belong to the part, not to a backend.

@@ -4,7 +4,8 @@
 
 The engine takes its descriptor format as a constant struct of functions; only when the compiler
 folds it away does a packet cost no indirect call. A format that is not const, or an engine
-function that is not always inlined, compiles without a warning and shows only here.
+function that is not always inlined, compiles without a warning and shows only here. There are
+no exceptions: even the BPF program is entered by a direct call, to the kernel's XDP dispatcher.
 """
 import re
 from pathlib import Path
@@ -16,11 +17,7 @@ from report import Finding
 
 # What a backend's datapath must define, so that an empty object cannot pass.
 EXPECTED = ("poll", "xmit", "xdp_xmit")
-# Indirect calls that are no cost, as a pattern of the relocation and the reason.
-ALLOWED = [
-    (re.compile(r"^pv_ops\b"),
-     "a paravirtual operation: the kernel patches it into a direct call at boot"),
-]
+
 SYMBOL = re.compile(r"^[0-9a-f]+ <([\w.$]+)>:$")
 PLACE = re.compile(r"^(\S+\.[ch]):(\d+)(?: \(discriminator \d+\))?$")
 INSTRUCTION = re.compile(r"^\s*[0-9a-f]+:\t(.*)$")
@@ -73,11 +70,6 @@ def indirect_calls(objdump):
             yield Call(instruction, target)
 
 
-def allowed(call):
-    """True when the table above excuses the call."""
-    return any(pattern.match(call.target) for pattern, _reason in ALLOWED)
-
-
 def symbols(objdump):
     """The functions that an object defines."""
     return {match[1] for match in map(SYMBOL.match, objdump.splitlines()) if match}
@@ -110,8 +102,7 @@ def check_object(source, root, build):
     if result.returncode:
         raise report.CheckError(f"objdump failed: {result.stdout.strip()}")
     defined = symbols(result.stdout)
-    findings = [finding(call, root, build) for call in indirect_calls(result.stdout)
-                if not allowed(call)]
+    findings = [finding(call, root, build) for call in indirect_calls(result.stdout)]
     findings.extend(missing_symbols(obj, root / source.relative_to(build), defined))
     return len(defined), findings
 

@@ -47,15 +47,23 @@ def copy(root, build):
             shutil.copy2(source, build / name)
 
 
+def environment():
+    """An environment in which make's output is always the same, since it is parsed."""
+    kept = {name: value for name, value in os.environ.items()
+            # An outer make -s or V=1 would hide or change the list of steps.
+            if name not in ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL")
+            and not name.startswith("KBUILD_")}
+    # Messages must be untranslated; Kbuild drops LC_ALL.
+    return {**kept, "LANG": "C", "LC_MESSAGES": "C", "LC_CTYPE": "C"}
+
+
 def make(build, *arguments):
     """Run the kernel's build over the copy and return its output."""
     if not (build / "Kbuild").exists():
         raise report.CheckError("there is no Kbuild, so there is nothing to build")
-    command = ["make", "-C", kernel_tree.headers(), f"M={build}", f"-j{os.cpu_count()}",
+    command = ["make", "-C", kernel_tree.headers(), f"M={build}", f"-j{os.cpu_count()}", "V=0",
                *arguments, "modules"]
-    # The messages are parsed, so they must be untranslated; Kbuild drops LC_ALL.
-    plain = {"LANG": "C", "LC_MESSAGES": "C", "LC_CTYPE": "C"}
-    return report.run_tool(command, "make", env={**os.environ, **plain})
+    return report.run_tool(command, "make", env=environment())
 
 
 def steps(build, output, word):

@@ -8,6 +8,7 @@ network: the network is what is being tested.
 """
 import base64
 import collections
+import contextlib
 import functools
 import json
 import os
@@ -173,13 +174,13 @@ class Guest:
     """Context manager: boots on entry; on exit powers off and judges the console log.
 
     kernel is a directory with vmlinuz and modules/ (None: the distribution's); driver is "sluice",
-    "in-tree" (e1000) or None to leave the NICs unbound.
+    "in-tree" (e1000) or None to leave the NICs unbound.  interactive leaves QEMU the terminal.
     """
 
     running = []
 
     def __init__(self, nics=(), machine="pc", driver="sluice", extra_args=(), cmdline="",
-                 memory="1G", smp=2, kernel=None, accel=None):
+                 memory="1G", smp=2, kernel=None, accel=None, interactive=False):
         self.nics = list(nics)
         self.machine = machine
         self.driver = driver
@@ -189,6 +190,7 @@ class Guest:
         self.smp = smp
         self.kernel = kernel or distribution_kernel()
         self.accel = accel
+        self.interactive = interactive
         self.process = None
         self.agent = None
         self.monitor = None
@@ -204,6 +206,16 @@ class Guest:
     # Boot and power off
 
     def __enter__(self):
+        return self.boot()
+
+    def __exit__(self, kind, value, traceback):
+        if kind is None:
+            self.close()
+        else:
+            self.power_off()
+
+    def boot(self):
+        """Start QEMU, wait for the guest to answer and load the driver."""
         started = time.monotonic()
         self.run_dir = make_run_dir()
         self.stderr = os.path.join(self.run_dir, "qemu.stderr")
@@ -222,16 +234,13 @@ class Guest:
         Guest.running.append(self)
         return self
 
-    def __exit__(self, kind, value, traceback):
-        Guest.running.remove(self)
-        if kind is not None and not issubclass(kind, (GuestError, AssertionError)):
-            self._kill()
-            return
-        self._power_off()
-        if kind is None:
-            self.check_console()
+    def close(self):
+        """Power off; AssertionError if the kernel has complained since the last check."""
+        self.power_off()
+        self.check_console()
 
     def _start_qemu(self):
+        self.accel = self.accel or accelerator(self.kernel)
         self._open_wires()
         initrd = os.path.join(self.run_dir, "initramfs")
         initramfs.write(initrd, self.kernel, [PROJECT, os.path.realpath(cache_dir())])
@@ -239,8 +248,9 @@ class Guest:
         with open(os.path.join(self.run_dir, "qemu.args"), "w", encoding="utf-8") as f:
             f.write(shlex.join(args) + "\n")
         with open(self.stderr, "wb") as stderr:
-            self.process = subprocess.Popen(args, stdin=subprocess.DEVNULL, stdout=stderr,
-                                            stderr=stderr, start_new_session=True)
+            terminal = dict(stdin=subprocess.DEVNULL, stdout=stderr, start_new_session=True)
+            self.process = subprocess.Popen(args, stderr=stderr,
+                                            **({} if self.interactive else terminal))
         self.monitor = Qmp(self._connectable("qmp"))
         self.agent = Agent(self._connectable("agent"))
 
@@ -255,11 +265,10 @@ class Guest:
         return path
 
     def _qemu_args(self, initrd):
-        accel = self.accel or accelerator(self.kernel)
         run = self.run_dir
         args = ["qemu-system-x86_64", "-nodefaults", "-nographic", "-no-reboot",
                 "-machine", self.machine, "-m", self.memory, "-smp", str(self.smp),
-                *accelerator_args(accel),
+                *accelerator_args(self.accel),
                 "-kernel", os.path.join(self.kernel, "vmlinuz"), "-initrd", initrd,
                 "-append", self._command_line(),
                 "-chardev", f"file,id=console,path={self.log.path}", "-serial", "chardev:console",
@@ -280,7 +289,7 @@ class Guest:
     def _netdev_args(self, nic):
         name = f"net-{nic.id}"
         if nic.wire == "user":
-            args = ["-netdev", f"user,id={name},ipv6=on"]
+            args = ["-netdev", f"user,id={name},ipv4=on,ipv6=on"]
         elif nic.wire[0] == "netdev":
             kind, _, options = nic.wire[1].partition(",")
             args = ["-netdev", f"{kind},id={name}" + ("," + options if options else "")]
@@ -340,12 +349,13 @@ class Guest:
         names = ", ".join(f"{self.nics[i].model} {self.pci(i)}" for i in missing)
         raise GuestError(f"no interface after {timeout} s for {names}")
 
-    def _power_off(self):
-        try:
+    def power_off(self):
+        """End the guest, by force if it does not answer."""
+        if self in Guest.running:
+            Guest.running.remove(self)
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
             self.agent.request("off", 0)
             self.process.wait(10)
-        except (OSError, subprocess.TimeoutExpired):
-            pass
         self._kill()
 
     def _kill(self):

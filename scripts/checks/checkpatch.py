@@ -15,6 +15,8 @@ EXCUSED = [
      "TRACE_EVENT is written so in every trace header of the kernel"),
     ("LINE_SPACING", re.compile(r"^\t__cacheline_group_(?:begin|end)"),
      "the marker is a member of the struct, not a statement after declarations"),
+    ("CAMELCASE", re.compile(r".*\bAutoneg\b"),
+     "the kernel's ethtool interface spells it so; checkpatch knows that only in a kernel tree"),
     ("MACRO_ARG_REUSE", re.compile(r"^#define SLUICE_DP_DEFINE\("),
      "it defines functions at file level, and the argument is the address of a constant"),
 ]

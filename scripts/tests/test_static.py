@@ -13,19 +13,19 @@ BAD = CHECKS / "bad"
 NAMES = sorted(path.name for path in BAD.iterdir())
 
 
-def run(name, *arguments):
+def run(name, *arguments, **options):
     """Run a check as a developer would, and return its exit status and output."""
     result = subprocess.run([CHECKS / f"{name}.py", *arguments], stdout=subprocess.PIPE,
-                            stderr=subprocess.STDOUT, text=True, check=False)
+                            stderr=subprocess.STDOUT, text=True, check=False, **options)
     return result.returncode, result.stdout
 
 
 def passes(name, *arguments):
     """Fail with the check's own messages when it finds anything in the driver."""
     status, output = run(name, *arguments)
-    print(output)
     if status != 0:
         pytest.fail(output, pytrace=False)
+    print(output)
 
 
 @pytest.fixture(scope="session")
@@ -112,6 +112,15 @@ def test_check_of_nothing_fails(name, tmp_path):
     status, output = run(name, "--root", tmp_path)
     assert status != 0
     assert "nothing" in output
+
+
+@pytest.mark.parametrize("name, package", [("script_lint", "shellcheck"), ("sparse", "sparse"),
+                                           ("spelling", "codespell")])
+def test_missing_tool_is_an_error(name, package, tmp_path):
+    """Without its tool a check must not pass, and the message names the package to install."""
+    status, output = run(name, "--root", BAD / name, env={"PATH": str(tmp_path)})
+    assert status == 2
+    assert f"install the package {package}" in output
 
 
 def test_driver_over_the_limit_is_flagged(tmp_path):

@@ -29,6 +29,8 @@ from wire import Wire
 PROJECT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BOOT_TIMEOUT = 120
 LOG_DIRS_KEPT = 20
+# one argument of a command cannot be longer than 128 KiB
+PUT_CHUNK = 64 << 10
 
 Result = collections.namedtuple("Result", "stdout status")
 
@@ -368,7 +370,7 @@ class Guest:
 
     def _post_mortem(self):
         stderr = read_text(self.stderr) if self.process else ""
-        return f"console log: {self.log.path}\n{self.log.tail(30)}\n{stderr}"
+        return f"console log: {self.log.path}\n{self.log.tail(60)}\n{stderr}"
 
     # Commands in the guest
 
@@ -388,8 +390,11 @@ class Guest:
 
     def put(self, path, data):
         """Write bytes to a file of the guest."""
-        text = base64.b64encode(data).decode()
-        self.sh(f"base64 -d >{shlex.quote(path)} <<END\n{text}\nEND")
+        quoted = shlex.quote(path)
+        self.sh(f": >{quoted}")
+        for start in range(0, len(data), PUT_CHUNK):
+            text = base64.b64encode(data[start:start + PUT_CHUNK]).decode()
+            self.sh(f"echo {text} | base64 -d >>{quoted}")
 
     # NICs
 

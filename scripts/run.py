@@ -109,8 +109,8 @@ def download(g):
         with http_server(directory) as port:
             started = time.monotonic()
             # the guest's own busybox: its Python takes seconds to start under emulation
-            got = g.sh(f"set -o pipefail; wget -q -O - http://10.0.2.2:{port}/data | sha256sum", timeout=60,
-                       bare=True).stdout.split()[0]
+            fetch = f"set -o pipefail; wget -q -O - http://10.0.2.2:{port}/data | sha256sum"
+            got = g.sh(fetch, timeout=60, bare=True).stdout.split()[0]
             seconds = time.monotonic() - started
     want = hashlib.sha256(data).hexdigest()
     require(got == want, f"sha256 {got}, not {want}")

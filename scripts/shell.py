@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A shell in a guest whose NIC is up: the terminal is the guest's until the shell ends."""
+import os
+import shlex
+import shutil
 import sys
 
 from guest import PROJECT, Guest, Nic
@@ -17,6 +20,13 @@ def terminal_args():
             "-device", "virtconsole,chardev=terminal"]
 
 
+def terminal_settings():
+    """The guest cannot ask the terminal for its kind and size."""
+    columns, rows = shutil.get_terminal_size()
+    return f"export TERM={shlex.quote(os.environ.get('TERM', 'linux'))};" \
+           f"stty rows {rows} cols {columns}"
+
+
 def greet(g):
     dev = g.ifname(0)
     g.sh(f"ip link set {dev} up; ip addr add 10.0.2.15/24 dev {dev};"
@@ -31,8 +41,8 @@ def main():
     print("booting...", flush=True)
     with Guest(nics=nics, extra_args=terminal_args(), interactive=True) as g:
         g.put("/run/banner", greet(g).encode())
-        g.spawn(f"cd {PROJECT}; cat /run/banner >/dev/hvc0;"
-                "exec setsid -c bash -i </dev/hvc0 >/dev/hvc0 2>&1").wait(None)
+        g.spawn(f"exec </dev/hvc0 >/dev/hvc0 2>&1; {terminal_settings()}; cd {PROJECT};"
+                "cat /run/banner; exec setsid -c -w bash -i").wait(None)
     print(f"\r\nconsole log: {g.log.path}")
     return 0
 

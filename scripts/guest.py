@@ -10,10 +10,12 @@ import base64
 import collections
 import contextlib
 import functools
+import glob
 import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -491,12 +493,19 @@ def make_run_dir():
 
 
 def prune_run_dirs(parent):
+    """Remove old captures, which are large, and all but the newest logs.
+
+    Nothing younger than an hour goes: another run may be using it.
+    """
     entries = sorted(os.scandir(parent), key=lambda e: e.stat().st_mtime, reverse=True)
-    for entry in entries[LOG_DIRS_KEPT:]:
-        # another run may be going on
+    for age, entry in enumerate(entries):
         if time.time() - entry.stat().st_mtime < 3600:
             continue
-        subprocess.run(["rm", "-rf", entry.path], check=True)
+        if age >= LOG_DIRS_KEPT:
+            shutil.rmtree(entry.path)
+            continue
+        for capture in glob.glob(os.path.join(entry.path, "*.pcap")):
+            os.unlink(capture)
 
 
 def accelerator_args(accel):

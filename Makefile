@@ -33,7 +33,7 @@ kernel-found:
 # What the guest runs is always built for the guest's kernel.
 ready-%:
 	@scripts/setup $*
-	@$(MAKE) --no-print-directory modules KDIR="$$(scripts/kernel fetch)/headers"
+	@$(MAKE) --no-print-directory -j"$$(nproc)" modules KDIR="$$(scripts/kernel fetch)/headers"
 
 run: ready-run
 	@$(PYTHON) -B scripts/run.py

@@ -270,7 +270,9 @@ class Guest:
 
     def _qemu_args(self, initrd):
         run = self.run_dir
-        args = ["qemu-system-x86_64", "-nodefaults", "-nographic", "-no-reboot",
+        # QEMU ends with the thread that started it, even if that is killed
+        args = ["setpriv", "--pdeathsig", "KILL",
+                "qemu-system-x86_64", "-nodefaults", "-nographic", "-no-reboot",
                 "-machine", self.machine, "-m", self.memory, "-smp", str(self.smp),
                 *accelerator_args(self.accel),
                 "-kernel", os.path.join(self.kernel, "vmlinuz"), "-initrd", initrd,
@@ -525,6 +527,7 @@ def accelerator(kernel):
     name = os.path.basename(os.path.realpath(kernel))
     memo = os.path.join(cache_dir(), f"accel-{name}-{boot_id}")
     if not os.path.exists(memo):
+        print("probing whether KVM can boot this kernel (up to 20 s, once a boot)", flush=True)
         answer = "kvm" if probe_kvm(kernel) else "tcg"
         with open(memo, "w", encoding="utf-8") as f:
             f.write(answer)

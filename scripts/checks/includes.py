@@ -14,15 +14,17 @@ import report
 from report import Finding
 
 # A header of include/sluice may include only headers that stand before it.
-ENGINE_ORDER = ["compat", "types", "stats", "trace", "ring", "backend",
+ENGINE_ORDER = ["compat", "types", "stats", "trace", "ring", "backend", "boards",
                 "tx", "xdp", "xsk", "rx", "datapath"]
 # The headers that hold per-packet code: instantiated by a datapath file, never by anyone else.
 DATAPATH_HEADERS = {"tx", "rx", "xdp", "xsk", "datapath"}
 # Headers of a part that two backends have in common; they belong to the part, not to a backend.
 SHARED_PARTS = {"e1000e": {"e1000_regs.h", "e1000_desc.h", "e1000_phy.h"}}
-# The one file that lists the backends.
+# The one file of the core that knows which backends there are, and the list it reads.
 REGISTRY = Path("src/pci.c")
+BOARDS = Path("include/sluice/boards.h")
 
+BOARD = re.compile(r"\bextern\s+const\s+struct\s+sluice_board\s+(\w+)")
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.MULTILINE)
 
 
@@ -67,8 +69,11 @@ def engine_rule(includer, target):
     return None
 
 
-def core_rule(_includer, target):
+def core_rule(includer, target):
     """Why a core file may not include target."""
+    if target == BOARDS and includer != REGISTRY:
+        return (f"the core includes {target} outside {REGISTRY}: it must not know the backends",
+                "go through the struct sluice_board that probe was given")
     if target.parts[:2] == ("src", "hw"):
         return (f"the core includes {target}: it must not know a register or a descriptor",
                 "reach the hardware through the ops of include/sluice/backend.h")
@@ -150,13 +155,22 @@ def check_include(path, include):
     return rule_for(path)(path, target)
 
 
-def check_names(root, path, backends):
+def backend_names(root):
+    """A pattern of the names that belong to backends: their functions and their boards."""
+    backends = [path.stem[:-len("_dp")] for path in report.sources(root, "src/hw/*_dp.c")]
+    names = [rf"sluice_{backend}_\w+" for backend in backends]
+    if (root / BOARDS).is_file():
+        names += BOARD.findall(c_source.plain_code((root / BOARDS).read_text(encoding="utf-8")))
+    return re.compile(rf"\b(?:{'|'.join(names)})\b") if names else None
+
+
+def check_names(root, path, names):
     """Only the registry may name a backend: anywhere else a backend would leak into the core."""
     rel = path.relative_to(root)
-    if rel == REGISTRY or not backends or rel.parts[:2] == ("src", "hw"):
+    if names is None or rel in (REGISTRY, BOARDS) or rel.parts[:2] == ("src", "hw"):
         return
     code = c_source.plain_code(path.read_text(encoding="utf-8"))
-    for match in re.finditer(rf"\bsluice_(?:{'|'.join(backends)})_\w+", code):
+    for match in names.finditer(code):
         yield Finding(path, c_source.line_of(code, match.start()),
                       f"{match.group(0)} names a backend outside {REGISTRY}",
                       "go through struct sluice_board")
@@ -166,15 +180,14 @@ def check(options):
     """Check every C file of the driver and its unit tests."""
     root = options.root
     files = report.sources(root, "include/**/*.h", "src/**/*.[ch]", "kunit/**/*.[ch]")
-    backends = sorted(path.stem[:-3] for path in report.sources(root, "src/hw/*_dp.c"))
-    findings = []
+    names, findings = backend_names(root), []
     for path in files:
         for include in includes_of(root, path):
             problem = check_include(path.relative_to(root), include)
             if problem:
                 findings.append(Finding(path, include[0], *problem))
         if path.relative_to(root).parts[0] != "kunit":
-            findings.extend(check_names(root, path, backends))
+            findings.extend(check_names(root, path, names))
     return report.Report(len(files), "files", findings)
 
 

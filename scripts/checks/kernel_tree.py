@@ -22,9 +22,14 @@ def headers():
     return ask("fetch") / "headers"
 
 
+def source():
+    """The scripts and headers of the kernel's source package."""
+    return ask("source")
+
+
 def source_script(name: str):
     """A script of the kernel's source package."""
-    path = ask("source") / "scripts" / name
+    path = source() / "scripts" / name
     if not path.is_file():
         raise report.CheckError(f"{path} is missing; remove its directory to fetch it again")
     return path

@@ -9,3 +9,8 @@ int ugly(int a)
 	}
 	return 0;
 }
+
+int CamelCase(int Autoneg)
+{
+	return Autoneg;
+}

@@ -1,2 +1,2 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-extern const int sluice_alpha_board;
+extern int sluice_alpha_poll(void);

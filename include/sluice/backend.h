@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The contract between core, engine and a NIC's backend. */
+
+#ifndef SLUICE_BACKEND_H
+#define SLUICE_BACKEND_H
+
+#include <linux/bitmap.h>
+#include <linux/ethtool.h>
+#include <linux/interrupt.h>
+#include <linux/pci.h>
+#include <linux/workqueue.h>
+#include <sluice/ring.h>
+
+/**
+ * SLUICE_MAX_VECTORS - most queue pairs of any backend
+ */
+#define SLUICE_MAX_VECTORS	1
+
+/**
+ * struct sluice_dp - one descriptor format, as the engine sees it
+ * @rx_peek: decode the next completion; true if there is one. Tests ownership,
+ *	then dma_rmb(), then reads the rest
+ * @rx_post: give the device the buffer at a bus address in a slot
+ * @rx_kick: tell the device that every slot but the one before head is its own
+ * @tx_ctx: fill the descriptor at an index with the frame's offload context;
+ *	false if the device has it already and the descriptor stays free
+ * @tx_put: fill the descriptor at an index with one piece
+ * @tx_kick: hand over all descriptors up to tail
+ * @tx_done: has the device sent the frame whose last descriptor is this one?
+ * @tx_arm: ask for completion interrupts
+ * @irq_enable: undo the masking by the interrupt handler, if any
+ * @tx_min_len: frames are padded to this length
+ *
+ * Instances are static const and every engine function that takes one is
+ * __always_inline, so that the calls below fold into direct code: rhashtable's
+ * pattern. scripts/checks proves it on the built object.
+ */
+struct sluice_dp {
+	bool (*rx_peek)(const struct sluice_rxq *q, struct sluice_rx_cmpl *c);
+	void (*rx_post)(struct sluice_rxq *q, u32 slot, dma_addr_t dma);
+	void (*rx_kick)(struct sluice_rxq *q);
+	bool (*tx_ctx)(struct sluice_txq *q, u32 index,
+		       const struct sluice_tx_offload *o);
+	void (*tx_put)(struct sluice_txq *q, u32 index, dma_addr_t dma, u32 len,
+		       const struct sluice_tx_offload *o);
+	void (*tx_kick)(struct sluice_txq *q);
+	bool (*tx_done)(const struct sluice_txq *q, u32 index);
+	void (*tx_arm)(struct sluice_txq *q);
+	void (*irq_enable)(struct sluice_vector *v);
+	u32 tx_min_len;
+};
+
+/**
+ * struct sluice_engine - the engine instantiated for one descriptor format
+ * @netdev_ops: net_device_ops with the format's own start_xmit and xdp_xmit
+ * @poll: NAPI poll
+ * @rx_fill: post every slot's buffer; the ring is stopped
+ * @tx_reap: clean what the device has sent; under the tx lock
+ * @rx_pending: is there a completion that NAPI has not taken?
+ * @rx_desc_size: bytes of a receive descriptor
+ * @tx_desc_size: bytes of a transmit descriptor
+ */
+struct sluice_engine {
+	const struct net_device_ops *netdev_ops;
+	int (*poll)(struct napi_struct *napi, int budget);
+	void (*rx_fill)(struct sluice_rxq *q);
+	void (*tx_reap)(struct sluice_txq *q);
+	bool (*rx_pending)(const struct sluice_rxq *q);
+	u8 rx_desc_size;
+	u8 tx_desc_size;
+};
+
+/**
+ * enum sluice_dev_counter - counters that the device itself keeps
+ * @SLUICE_DEV_RX_FRAMES: good frames received
+ * @SLUICE_DEV_RX_BYTES: their bytes with FCS
+ * @SLUICE_DEV_RX_MULTICAST: multicast frames received
+ * @SLUICE_DEV_RX_BROADCAST: broadcast frames received
+ * @SLUICE_DEV_TX_FRAMES: good frames sent
+ * @SLUICE_DEV_TX_BYTES: their bytes
+ * @SLUICE_DEV_TX_MULTICAST: multicast frames sent
+ * @SLUICE_DEV_TX_BROADCAST: broadcast frames sent
+ * @SLUICE_DEV_MISSED: frames lost for want of buffers or FIFO
+ * @SLUICE_DEV_NO_BUFFER: times a frame found no buffer
+ * @SLUICE_DEV_CRC_ERR: frames with a wrong FCS
+ * @SLUICE_DEV_ALIGN_ERR: frames with an odd number of nibbles
+ * @SLUICE_DEV_RX_ERR: frames with a PHY error
+ * @SLUICE_DEV_LENGTH_ERR: length field and length disagree
+ * @SLUICE_DEV_CARRIER_ERR: carrier extension errors
+ * @SLUICE_DEV_UNDERSIZE: frames under 64 bytes with a right FCS
+ * @SLUICE_DEV_FRAGMENTS: frames under 64 bytes with a wrong FCS
+ * @SLUICE_DEV_OVERSIZE: frames above the limit with a right FCS
+ * @SLUICE_DEV_JABBER: frames above the limit with a wrong FCS
+ * @SLUICE_DEV_SINGLE_COLL: frames sent after one collision
+ * @SLUICE_DEV_MULTI_COLL: frames sent after several
+ * @SLUICE_DEV_LATE_COLL: late collisions
+ * @SLUICE_DEV_EXCESS_COLL: frames given up after 16 collisions
+ * @SLUICE_DEV_DEFERRED: transmissions deferred
+ * @SLUICE_DEV_NO_CARRIER: transmissions without carrier sense
+ * @SLUICE_DEV_RX_PAUSE: pause frames received
+ * @SLUICE_DEV_TX_PAUSE: pause frames sent
+ * @SLUICE_DEV_RX_HIST: first of %SLUICE_HIST received frames by length
+ * @SLUICE_DEV_TX_HIST: first of %SLUICE_HIST sent frames by length
+ * @SLUICE_DEV_COUNTERS: how many there are
+ */
+enum sluice_dev_counter {
+	SLUICE_DEV_RX_FRAMES,
+	SLUICE_DEV_RX_BYTES,
+	SLUICE_DEV_RX_MULTICAST,
+	SLUICE_DEV_RX_BROADCAST,
+	SLUICE_DEV_TX_FRAMES,
+	SLUICE_DEV_TX_BYTES,
+	SLUICE_DEV_TX_MULTICAST,
+	SLUICE_DEV_TX_BROADCAST,
+	SLUICE_DEV_MISSED,
+	SLUICE_DEV_NO_BUFFER,
+	SLUICE_DEV_CRC_ERR,
+	SLUICE_DEV_ALIGN_ERR,
+	SLUICE_DEV_RX_ERR,
+	SLUICE_DEV_LENGTH_ERR,
+	SLUICE_DEV_CARRIER_ERR,
+	SLUICE_DEV_UNDERSIZE,
+	SLUICE_DEV_FRAGMENTS,
+	SLUICE_DEV_OVERSIZE,
+	SLUICE_DEV_JABBER,
+	SLUICE_DEV_SINGLE_COLL,
+	SLUICE_DEV_MULTI_COLL,
+	SLUICE_DEV_LATE_COLL,
+	SLUICE_DEV_EXCESS_COLL,
+	SLUICE_DEV_DEFERRED,
+	SLUICE_DEV_NO_CARRIER,
+	SLUICE_DEV_RX_PAUSE,
+	SLUICE_DEV_TX_PAUSE,
+	SLUICE_DEV_RX_HIST,
+	SLUICE_DEV_TX_HIST = SLUICE_DEV_RX_HIST + 6,
+	SLUICE_DEV_COUNTERS = SLUICE_DEV_TX_HIST + 6,
+};
+
+/**
+ * SLUICE_HIST - length classes of the RMON histograms: 64, 127, 255, 511, 1023, above
+ */
+#define SLUICE_HIST	6
+
+/**
+ * struct sluice_link - state of the wire
+ * @speed: Mb/s, %SPEED_UNKNOWN while down
+ * @duplex: %DUPLEX_FULL, %DUPLEX_HALF or %DUPLEX_UNKNOWN
+ * @up: the link carries frames
+ */
+struct sluice_link {
+	u32 speed;
+	u8 duplex;
+	bool up;
+};
+
+/**
+ * struct sluice_config - what the user may size
+ * @rx_size: receive descriptors, a power of two
+ * @tx_size: transmit descriptors, a power of two
+ */
+struct sluice_config {
+	u32 rx_size;
+	u32 tx_size;
+};
+
+/**
+ * struct sluice_hw_ops - slow path of a backend
+ * @probe: identify the device, read its address, set limits and features of
+ *	nic->netdev; negative errno with a message
+ * @remove: release what probe took; may be NULL
+ * @reset: bring the device to a known, silent state; negative errno if it does
+ *	not answer
+ * @start: program the rings and all settings, then let frames in and out
+ * @rx_stop: stop reception; frames already in the ring stay there
+ * @tx_stop: stop transmission
+ * @irq_on: allow interrupts
+ * @irq_off: forbid them
+ * @irq: the interrupt handler
+ * @link: read the link's state
+ * @set_rx_mode: apply all that decides which frames are let in: flags, address
+ *	lists, MTU, VLAN filtering; under the address lock, so it must not sleep
+ * @fix_features: take back features that do not go together; may be NULL
+ * @set_features: apply netdev features other than loopback and filtering
+ * @vlan_filter: nic->vlans changed at a VLAN id
+ * @get_link_ksettings: as ethtool's; RTNL
+ * @set_link_ksettings: as ethtool's; RTNL
+ * @restart_autoneg: RTNL
+ * @get_pause: read flow control
+ * @set_pause: set flow control, extack on refusal
+ * @get_coalesce: microseconds between interrupts, %-EOPNOTSUPP if not settable
+ * @set_coalesce: set it, extack on refusal
+ * @regs_len: bytes of the register dump, a constant of the backend
+ * @get_regs: the dump
+ * @nvm_words: words of 16 bits in the NVM
+ * @nvm_read: read words from an offset in words
+ * @nvm_check: does the NVM's checksum hold? 0 or negative errno
+ * @identify: LED on or off, or back to normal (-1)
+ * @loopback: PHY loopback on or off; 0 or negative errno
+ * @test_regs: offline register test; bits that did not hold, 0 = good
+ * @test_irq: raise an interrupt by software
+ * @read_counters: add the device's counters to nic->dev_count; @all of them or
+ *	just the errors; under nic->dev_lock
+ *
+ * Context: RTNL and process context unless said otherwise.
+ */
+struct sluice_hw_ops {
+	int (*probe)(struct sluice_nic *nic);
+	void (*remove)(struct sluice_nic *nic);
+	int (*reset)(struct sluice_nic *nic);
+	void (*start)(struct sluice_nic *nic);
+	void (*rx_stop)(struct sluice_nic *nic);
+	void (*tx_stop)(struct sluice_nic *nic);
+	void (*irq_on)(struct sluice_nic *nic);
+	void (*irq_off)(struct sluice_nic *nic);
+	irq_handler_t irq;
+	void (*link)(struct sluice_nic *nic, struct sluice_link *link);
+	void (*set_rx_mode)(struct sluice_nic *nic);
+	netdev_features_t (*fix_features)(netdev_features_t features);
+	void (*set_features)(struct sluice_nic *nic, netdev_features_t features);
+	void (*vlan_filter)(struct sluice_nic *nic, u16 vid);
+	int (*get_link_ksettings)(struct sluice_nic *nic,
+				  struct ethtool_link_ksettings *ks);
+	int (*set_link_ksettings)(struct sluice_nic *nic,
+				  const struct ethtool_link_ksettings *ks);
+	int (*restart_autoneg)(struct sluice_nic *nic);
+	void (*get_pause)(struct sluice_nic *nic,
+			  struct ethtool_pauseparam *pause);
+	int (*set_pause)(struct sluice_nic *nic,
+			 const struct ethtool_pauseparam *pause);
+	int (*get_coalesce)(struct sluice_nic *nic, u32 *usecs);
+	int (*set_coalesce)(struct sluice_nic *nic, u32 usecs,
+			    struct netlink_ext_ack *extack);
+	const u32 *regs_len;
+	void (*get_regs)(struct sluice_nic *nic, u32 *regs);
+	u32 nvm_words;
+	int (*nvm_read)(struct sluice_nic *nic, u32 offset, u32 words, u16 *data);
+	int (*nvm_check)(struct sluice_nic *nic);
+	void (*identify)(struct sluice_nic *nic, int on);
+	int (*loopback)(struct sluice_nic *nic, bool on);
+	u64 (*test_regs)(struct sluice_nic *nic);
+	void (*test_irq)(struct sluice_nic *nic);
+	void (*read_counters)(struct sluice_nic *nic, bool all);
+};
+
+/**
+ * struct sluice_board - one device model: its backend and what it may do
+ * @name: for people
+ * @ops: slow path
+ * @engine: datapath
+ * @quirks: bits that only the backend reads
+ * @hw_size: bytes of the backend's private state, see sluice_hw()
+ * @max_ring: most descriptors of a ring
+ * @max_mtu: largest MTU
+ * @max_offset: largest byte offset into a frame that an offload can name
+ */
+struct sluice_board {
+	const char *name;
+	const struct sluice_hw_ops *ops;
+	const struct sluice_engine *engine;
+	unsigned long quirks;
+	size_t hw_size;
+	u32 max_ring;
+	u32 max_mtu;
+	u32 max_offset;
+};
+
+/**
+ * enum sluice_state - bits of nic->state
+ * @SLUICE_UP: rings are installed and the device runs; RTNL
+ * @SLUICE_GONE: a register read said that the device is no longer there
+ */
+enum sluice_state {
+	SLUICE_UP,
+	SLUICE_GONE,
+};
+
+/**
+ * struct sluice_nic - one network device
+ * @netdev: the net_device this is the private part of
+ * @pdev: its PCI function
+ * @board: its model
+ * @regs: BAR 0
+ * @xdp_prog: attached program; written under RTNL, read once a poll
+ * @vec: vectors
+ * @nvec: how many
+ * @irqs: interrupts that were ours
+ * @irqs_foreign: interrupts of a neighbour on the same line
+ * @cfg: ring sizes; RTNL
+ * @state: &enum sluice_state
+ * @msg_enable: ethtool's message level
+ * @resets: times the device was reset in operation
+ * @reset_work: takes a hung device through a reset
+ * @link_work: reads the link after an interrupt said it changed
+ * @dev_lock: guards @dev_count and the device's clear-on-read counters
+ * @dev_count: device counters since probe; ETHTOOL_STAT_NOT_SET = not kept
+ * @features: netdev features that the device is set to; netdev->features
+ *	follows only after ndo_set_features
+ * @vlans: VLAN ids let in
+ * @hw: backend's private state
+ */
+struct sluice_nic {
+	struct net_device *netdev;
+	struct pci_dev *pdev;
+	const struct sluice_board *board;
+	void __iomem *regs;
+	struct bpf_prog *xdp_prog;
+	struct sluice_vector *vec[SLUICE_MAX_VECTORS];
+	u32 nvec;
+	u64 irqs;
+	u64 irqs_foreign;
+
+	struct sluice_config cfg;
+	unsigned long state;
+	u32 msg_enable;
+	u64 resets;
+	struct work_struct reset_work;
+	struct work_struct link_work;
+	spinlock_t dev_lock;
+	u64 dev_count[SLUICE_DEV_COUNTERS];
+	netdev_features_t features;
+	DECLARE_BITMAP(vlans, VLAN_N_VID);
+	void *hw;
+};
+
+/**
+ * sluice_hw() - the backend's private state
+ * @nic: the device
+ *
+ * Context: any.
+ * Return: hw_size bytes, zeroed at probe.
+ */
+static inline void *sluice_hw(const struct sluice_nic *nic)
+{
+	return nic->hw;
+}
+
+int sluice_open(struct net_device *netdev);
+int sluice_stop(struct net_device *netdev);
+int sluice_change_mtu(struct net_device *netdev, int mtu);
+int sluice_set_mac(struct net_device *netdev, void *addr);
+int sluice_set_features(struct net_device *netdev, netdev_features_t features);
+netdev_features_t sluice_fix_features(struct net_device *netdev,
+				      netdev_features_t features);
+netdev_features_t sluice_features_check(struct sk_buff *skb,
+					struct net_device *netdev,
+					netdev_features_t features);
+void sluice_set_rx_mode(struct net_device *netdev);
+void sluice_get_stats64(struct net_device *netdev,
+			struct rtnl_link_stats64 *stats);
+void sluice_tx_timeout(struct net_device *netdev, unsigned int txq);
+int sluice_vlan_add(struct net_device *netdev, __be16 proto, u16 vid);
+int sluice_vlan_kill(struct net_device *netdev, __be16 proto, u16 vid);
+int sluice_bpf(struct net_device *netdev, struct netdev_bpf *bpf);
+
+#endif

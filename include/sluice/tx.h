@@ -1,0 +1,479 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Transmit engine.
+ *
+ * An skb's way: sluice_xmit() -> offload_parse -> map_skb (head, fragments ->
+ * pieces -> dp->tx_put) -> commit (BQL, stop ahead of need) -> doorbell ->
+ * reap. XDP frames join at map_xdpf.
+ *
+ * Everything here runs under the tx lock of the queue.
+ */
+
+#ifndef SLUICE_TX_H
+#define SLUICE_TX_H
+
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/tcp.h>
+#include <net/ip6_checksum.h>
+#include <net/netdev_queues.h>
+#include <sluice/backend.h>
+#include <sluice/trace.h>
+
+/**
+ * sluice_tx_put_mapped() - describe one mapped run of bytes
+ * @dp: descriptor format
+ * @q: the ring
+ * @dma: where it starts
+ * @len: how long it is
+ * @o: the frame's offloads; %SLUICE_TX_LAST in it marks the frame's last run
+ *
+ * Context: tx lock; the caller has checked for room.
+ */
+static __always_inline void
+sluice_tx_put_mapped(const struct sluice_dp *dp, struct sluice_txq *q,
+		     dma_addr_t dma, u32 len, struct sluice_tx_offload *o)
+{
+	u8 last = o->flags & SLUICE_TX_LAST;
+
+	o->flags &= ~SLUICE_TX_LAST;
+	while (len > SLUICE_TX_PIECE_LEN) {
+		dp->tx_put(q, q->tail++, dma, SLUICE_TX_PIECE_LEN, o);
+		dma += SLUICE_TX_PIECE_LEN;
+		len -= SLUICE_TX_PIECE_LEN;
+		sluice_tx_slot(q, q->tail)->len = 0;
+	}
+	o->flags |= last;
+	dp->tx_put(q, q->tail++, dma, len, o);
+}
+
+/**
+ * sluice_tx_add() - map one run of bytes and describe it
+ * @dp: descriptor format
+ * @q: the ring
+ * @dma: its mapping, perhaps failed
+ * @len: how long it is
+ * @o: the frame's offloads
+ *
+ * Context: tx lock; the caller has checked for room.
+ * Return: 0, or %-ENOMEM if @dma is no mapping.
+ */
+static __always_inline int
+sluice_tx_add(const struct sluice_dp *dp, struct sluice_txq *q, dma_addr_t dma,
+	      u32 len, struct sluice_tx_offload *o)
+{
+	struct sluice_tx_slot *slot = sluice_tx_slot(q, q->tail);
+
+	if (unlikely(dma_mapping_error(q->dev, dma)))
+		return -ENOMEM;
+	slot->dma = dma;
+	slot->len = len;
+	sluice_tx_put_mapped(dp, q, dma, len, o);
+	return 0;
+}
+
+/**
+ * sluice_tx_offload_tso() - describe the segmentation of a GSO frame
+ * @skb: the frame
+ * @o: filled in
+ *
+ * The device adds the length of each segment to the pseudo-header sum, so the
+ * field starts with the sum over everything else.
+ *
+ * Context: tx lock.
+ * Return: 0, or negative errno if the headers cannot be made private.
+ */
+static __always_inline int sluice_tx_offload_tso(struct sk_buff *skb,
+						 struct sluice_tx_offload *o)
+{
+	int err = skb_cow_head(skb, 0);
+	struct iphdr *iph;
+
+	if (unlikely(err))
+		return err;
+	o->hdr_len = skb_tcp_all_headers(skb);
+	o->paylen = skb->len - o->hdr_len;
+	o->mss = skb_shinfo(skb)->gso_size;
+	o->flags |= SLUICE_TX_TSO | SLUICE_TX_TCP;
+	if (skb_shinfo(skb)->gso_type & SKB_GSO_TCPV6) {
+		tcp_v6_gso_csum_prep(skb);
+		return 0;
+	}
+	iph = ip_hdr(skb);
+	iph->tot_len = 0;
+	iph->check = 0;
+	tcp_hdr(skb)->check = ~csum_tcpudp_magic(iph->saddr, iph->daddr, 0,
+						 IPPROTO_TCP, 0);
+	o->flags |= SLUICE_TX_IPV4;
+	return 0;
+}
+
+/**
+ * sluice_tx_offload_parse() - what the stack asks the device to do
+ * @skb: the frame
+ * @o: filled in
+ *
+ * Context: tx lock.
+ * Return: 0, or negative errno if the headers cannot be prepared.
+ */
+static __always_inline int sluice_tx_offload_parse(struct sk_buff *skb,
+						   struct sluice_tx_offload *o)
+{
+	if (skb_vlan_tag_present(skb)) {
+		o->vlan_tci = skb_vlan_tag_get(skb);
+		o->flags |= SLUICE_TX_VLAN;
+	}
+	if (skb->ip_summed != CHECKSUM_PARTIAL)
+		return 0;
+	o->flags |= SLUICE_TX_CSUM;
+	o->l3_off = skb_network_offset(skb);
+	o->l4_off = skb_checksum_start_offset(skb);
+	o->csum_off = o->l4_off + skb->csum_offset;
+	if (skb->csum_offset == offsetof(struct tcphdr, check))
+		o->flags |= SLUICE_TX_TCP;
+	return skb_is_gso(skb) ? sluice_tx_offload_tso(skb, o) : 0;
+}
+
+/**
+ * sluice_tx_map_frags() - map and describe page fragments
+ * @dp: descriptor format
+ * @q: the ring
+ * @sinfo: the fragments
+ * @o: the frame's offloads
+ *
+ * Context: tx lock.
+ * Return: 0, or %-ENOMEM; the caller unwinds.
+ */
+static __always_inline int
+sluice_tx_map_frags(const struct sluice_dp *dp, struct sluice_txq *q,
+		    const struct skb_shared_info *sinfo,
+		    struct sluice_tx_offload *o)
+{
+	u32 i;
+
+	for (i = 0; i < sinfo->nr_frags; i++) {
+		const skb_frag_t *frag = &sinfo->frags[i];
+		u32 len = skb_frag_size(frag);
+		int err;
+
+		if (i == sinfo->nr_frags - 1)
+			o->flags |= SLUICE_TX_LAST;
+		err = sluice_tx_add(dp, q, skb_frag_dma_map(q->dev, frag, 0, len,
+							    DMA_TO_DEVICE),
+				    len, o);
+		if (unlikely(err))
+			return err;
+	}
+	return 0;
+}
+
+/**
+ * sluice_tx_begin() - open a frame: its owner and its context
+ * @dp: descriptor format
+ * @q: the ring
+ * @o: the frame's offloads
+ * @kind: who owns it
+ *
+ * The context takes a slot of its own only if the device has not seen it; the
+ * frame's first slot carries the owner either way.
+ *
+ * Context: tx lock.
+ * Return: the frame's first slot.
+ */
+static __always_inline struct sluice_tx_slot *
+sluice_tx_begin(const struct sluice_dp *dp, struct sluice_txq *q,
+		const struct sluice_tx_offload *o, enum sluice_tx_kind kind)
+{
+	struct sluice_tx_slot *first = sluice_tx_slot(q, q->tail);
+
+	first->kind = kind;
+	first->len = 0;
+	if ((o->flags & (SLUICE_TX_CSUM | SLUICE_TX_TSO)) &&
+	    dp->tx_ctx(q, q->tail, o))
+		q->tail++;
+	return first;
+}
+
+/**
+ * sluice_tx_abort() - take a half described frame out again
+ * @q: the ring
+ * @start: tail before the frame
+ *
+ * The context may have gone with it, so the next frame brings its own.
+ *
+ * Context: tx lock.
+ */
+static __always_inline void sluice_tx_abort(struct sluice_txq *q, u32 start)
+{
+	sluice_tx_release_pieces(q, start, q->tail - start);
+	q->tail = start;
+	q->ctx[0] = 0;
+}
+
+/**
+ * sluice_tx_map_skb() - describe an skb
+ * @dp: descriptor format
+ * @q: the ring
+ * @skb: the frame
+ * @o: its offloads
+ *
+ * Context: tx lock.
+ * Return: 0, or %-ENOMEM with the ring as it was.
+ */
+static __always_inline int
+sluice_tx_map_skb(const struct sluice_dp *dp, struct sluice_txq *q,
+		  struct sk_buff *skb, struct sluice_tx_offload *o)
+{
+	struct skb_shared_info *sinfo = skb_shinfo(skb);
+	u32 start = q->tail, head = skb_headlen(skb);
+	struct sluice_tx_slot *first;
+	int err;
+
+	first = sluice_tx_begin(dp, q, o, SLUICE_TX_SKB);
+	first->skb = skb;
+	if (!sinfo->nr_frags)
+		o->flags |= SLUICE_TX_LAST;
+	err = sluice_tx_add(dp, q, dma_map_single(q->dev, skb->data, head,
+						  DMA_TO_DEVICE), head, o);
+	if (likely(!err))
+		err = sluice_tx_map_frags(dp, q, sinfo, o);
+	if (unlikely(err)) {
+		sluice_tx_abort(q, start);
+		return err;
+	}
+	first->descs = q->tail - start;
+	first->packets = sinfo->gso_segs ?: 1;
+	first->bytes = skb->len + (first->packets - 1) * o->hdr_len;
+	return 0;
+}
+
+/**
+ * sluice_tx_doorbell() - hand over what is queued, if anything is
+ * @dp: descriptor format
+ * @q: the ring
+ *
+ * Context: tx lock.
+ */
+static __always_inline void sluice_tx_doorbell(const struct sluice_dp *dp,
+					       struct sluice_txq *q)
+{
+	if (q->kicked == q->tail)
+		return;
+	trace_sluice_doorbell(q->vec->napi.dev, q->vec->index, true,
+			      q->tail - q->kicked);
+	dp->tx_kick(q);
+	q->kicked = q->tail;
+	sluice_tx_stats_add(q->stats, SLUICE_TX_DOORBELLS, 1);
+}
+
+/**
+ * struct sluice_tx_done - what one pass of cleaning found
+ * @frames: frames sent
+ * @packets: packets on the wire for them
+ * @bytes: bytes on the wire for them
+ * @bql_packets: of these, frames that BQL was told of
+ * @bql_bytes: their bytes, as BQL was told
+ */
+struct sluice_tx_done {
+	u32 frames;
+	u32 packets;
+	u32 bytes;
+	u32 bql_packets;
+	u32 bql_bytes;
+};
+
+/**
+ * sluice_tx_free() - give a frame back to its owner
+ * @slot: its first slot
+ * @done: counted here
+ * @budget: NAPI's, 0 outside of NAPI
+ *
+ * Context: tx lock, BH off.
+ */
+static __always_inline void sluice_tx_free(struct sluice_tx_slot *slot,
+					   struct sluice_tx_done *done,
+					   int budget)
+{
+	done->frames++;
+	done->packets += slot->packets;
+	done->bytes += slot->bytes;
+	switch (slot->kind) {
+	case SLUICE_TX_SKB:
+		done->bql_packets++;
+		done->bql_bytes += slot->skb->len;
+		napi_consume_skb(slot->skb, budget);
+		break;
+	case SLUICE_TX_XDP_TX:
+	case SLUICE_TX_XDPF:
+		xdp_return_frame(slot->xdpf);
+		break;
+	}
+	slot->kind = SLUICE_TX_NONE;
+}
+
+/**
+ * sluice_tx_wake() - wake the queue if there is room again
+ * @q: the ring
+ *
+ * Not if the ring is closed: its queue stays stopped for the next one.
+ *
+ * Context: tx lock.
+ */
+static __always_inline void sluice_tx_wake(struct sluice_txq *q)
+{
+	if (likely(!netif_tx_queue_stopped(q->nq)) || q->vec->tx != q ||
+	    sluice_txq_room(q) < SLUICE_TX_WORST)
+		return;
+	netif_tx_wake_queue(q->nq);
+	sluice_tx_stats_add(q->stats, SLUICE_TX_WAKES, 1);
+}
+
+/**
+ * sluice_tx_clean() - release what the device has sent
+ * @dp: descriptor format
+ * @q: the ring
+ * @budget: NAPI's, 0 outside of NAPI
+ *
+ * Context: tx lock, BH off.
+ */
+static __always_inline void sluice_tx_clean(const struct sluice_dp *dp,
+					    struct sluice_txq *q, int budget)
+{
+	struct sluice_tx_done done = {};
+	u32 head = q->head;
+
+	while (head != q->kicked) {
+		struct sluice_tx_slot *first = sluice_tx_slot(q, head);
+		u32 descs = first->descs;
+
+		if (!dp->tx_done(q, head + descs - 1))
+			break;
+		sluice_tx_release_pieces(q, head, descs);
+		sluice_tx_free(first, &done, budget);
+		head += descs;
+	}
+	if (!done.frames)
+		return;
+	WRITE_ONCE(q->head, head);
+	trace_sluice_tx_completion(q->vec->napi.dev, q->vec->index, done.frames,
+				   done.bytes);
+	sluice_tx_stats_add(q->stats, SLUICE_TX_COMPLETED, done.frames);
+	sluice_tx_stats_add(q->stats, SLUICE_TX_PACKETS, done.packets);
+	sluice_tx_stats_add(q->stats, SLUICE_TX_BYTES, done.bytes);
+	netdev_tx_completed_queue(q->nq, done.bql_packets, done.bql_bytes);
+	sluice_tx_wake(q);
+}
+
+/**
+ * sluice_tx_reap() - after a doorbell: clean at once, or ask to be told
+ * @dp: descriptor format
+ * @q: the ring
+ *
+ * An emulated device has often sent everything by the time the doorbell's
+ * register write returns (QEMU's e1000 always has): the frames are free without
+ * an interrupt, which would also hold back the interrupt of the reply. Where it
+ * has not, completion interrupts are switched on and stay on.
+ *
+ * Context: tx lock, BH off.
+ */
+static __always_inline void sluice_tx_reap(const struct sluice_dp *dp,
+					   struct sluice_txq *q)
+{
+	sluice_tx_clean(dp, q, 0);
+	if (unlikely(q->head != q->kicked) && !q->armed) {
+		q->armed = true;
+		dp->tx_arm(q);
+		/* What was sent before the request may raise no interrupt. */
+		sluice_tx_clean(dp, q, 0);
+	}
+}
+
+/**
+ * sluice_tx_flush() - doorbell and what follows
+ * @dp: descriptor format
+ * @q: the ring
+ *
+ * Context: tx lock, BH off.
+ */
+static __always_inline void sluice_tx_flush(const struct sluice_dp *dp,
+					    struct sluice_txq *q)
+{
+	sluice_tx_doorbell(dp, q);
+	sluice_tx_reap(dp, q);
+}
+
+/**
+ * sluice_tx_drop() - lose an skb, by name
+ * @dp: descriptor format
+ * @q: the ring
+ * @skb: the frame, or NULL if it is freed already
+ * @why: the loss
+ *
+ * Frames before this one may wait for its doorbell under xmit_more.
+ *
+ * Context: tx lock, BH off.
+ */
+static __always_inline void
+sluice_tx_drop(const struct sluice_dp *dp, struct sluice_txq *q,
+	       struct sk_buff *skb, enum sluice_tx_counter why)
+{
+	sluice_tx_stats_add(q->stats, why, 1);
+	dev_kfree_skb_any(skb);
+	sluice_tx_flush(dp, q);
+}
+
+/**
+ * sluice_tx_commit() - account for a described skb and stop ahead of need
+ * @q: the ring
+ * @skb: the frame
+ *
+ * Context: tx lock.
+ * Return: true if the doorbell is due.
+ */
+static __always_inline bool sluice_tx_commit(struct sluice_txq *q,
+					     struct sk_buff *skb)
+{
+	bool kick = __netdev_tx_sent_queue(q->nq, skb->len, netdev_xmit_more());
+
+	skb_tx_timestamp(skb);
+	if (unlikely(sluice_txq_room(q) < SLUICE_TX_WORST)) {
+		netif_tx_stop_queue(q->nq);
+		sluice_tx_stats_add(q->stats, SLUICE_TX_STOPS, 1);
+		return true;
+	}
+	return kick;
+}
+
+/**
+ * sluice_xmit() - ndo_start_xmit
+ * @dp: descriptor format
+ * @skb: the frame
+ * @netdev: the device
+ *
+ * Never busy: the queue is stopped while fewer than %SLUICE_TX_WORST
+ * descriptors are free, and XDP leaves that many alone.
+ *
+ * Context: tx lock, BH off.
+ * Return: NETDEV_TX_OK; the frame is the driver's.
+ */
+static __always_inline netdev_tx_t sluice_xmit(const struct sluice_dp *dp,
+					       struct sk_buff *skb,
+					       struct net_device *netdev)
+{
+	struct sluice_nic *nic = netdev_priv(netdev);
+	struct sluice_txq *q = nic->vec[skb_get_queue_mapping(skb)]->tx;
+	struct sluice_tx_offload o = {};
+
+	sluice_tx_stats_add(q->stats, SLUICE_TX_ACCEPTED, 1);
+	if (unlikely(skb_put_padto(skb, dp->tx_min_len)))
+		sluice_tx_drop(dp, q, NULL, SLUICE_TX_PAD_ERR);
+	else if (unlikely(sluice_tx_offload_parse(skb, &o)))
+		sluice_tx_drop(dp, q, skb, SLUICE_TX_OFFLOAD_ERR);
+	else if (unlikely(sluice_tx_map_skb(dp, q, skb, &o)))
+		sluice_tx_drop(dp, q, skb, SLUICE_TX_DMA_ERR);
+	else if (sluice_tx_commit(q, skb))
+		sluice_tx_flush(dp, q);
+	return NETDEV_TX_OK;
+}
+
+#endif

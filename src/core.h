@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the core's files want of each other. */
+
+#ifndef SLUICE_CORE_H
+#define SLUICE_CORE_H
+
+#include <sluice/backend.h>
+
+/* A pair of rings for every vector, not yet or no longer in use. */
+struct sluice_rings {
+	struct sluice_rxq *rx[SLUICE_MAX_VECTORS];
+	struct sluice_txq *tx[SLUICE_MAX_VECTORS];
+};
+
+/* queues.c: allocate rings, put them to work, take them out again */
+int sluice_vectors_alloc(struct sluice_nic *nic);
+void sluice_vectors_free(struct sluice_nic *nic);
+int sluice_rings_alloc(struct sluice_nic *nic, const struct sluice_config *cfg,
+		       struct sluice_rings *rings);
+void sluice_rings_free(struct sluice_nic *nic, struct sluice_rings *rings);
+void sluice_up(struct sluice_nic *nic, struct sluice_rings *rings);
+void sluice_down(struct sluice_nic *nic, struct sluice_rings *rings,
+		 bool orderly);
+
+/* netdev.c */
+int sluice_reset(struct sluice_nic *nic);
+void sluice_update_link(struct sluice_nic *nic);
+void sluice_apply_rx_mode(struct sluice_nic *nic);
+void sluice_reset_work(struct work_struct *work);
+void sluice_link_work(struct work_struct *work);
+
+/* irq.c */
+int sluice_irq_request(struct sluice_nic *nic);
+void sluice_irq_free(struct sluice_nic *nic);
+
+/* xdp.c */
+int sluice_xdp_check_mtu(struct sluice_nic *nic, u32 mtu,
+			 const struct bpf_prog *prog,
+			 struct netlink_ext_ack *extack);
+extern const struct xdp_metadata_ops sluice_xdp_metadata_ops;
+
+/* ethtool.c */
+extern const struct ethtool_ops sluice_ethtool_ops;
+
+/* selftest.c */
+int sluice_selftest_count(void);
+void sluice_selftest_strings(u8 **data);
+void sluice_selftest(struct net_device *netdev, struct ethtool_test *test,
+		     u64 *result);
+
+/* stats.c */
+extern const struct netdev_stat_ops sluice_stat_ops;
+int sluice_stats_count(struct sluice_nic *nic);
+void sluice_stats_strings(struct sluice_nic *nic, u8 **data);
+void sluice_get_stats(struct net_device *netdev, struct ethtool_stats *stats,
+		      u64 *data);
+void sluice_get_eth_mac_stats(struct net_device *netdev,
+			      struct ethtool_eth_mac_stats *stats);
+void sluice_get_rmon_stats(struct net_device *netdev,
+			   struct ethtool_rmon_stats *stats,
+			   const struct ethtool_rmon_hist_range **ranges);
+void sluice_get_pause_stats(struct net_device *netdev,
+			    struct ethtool_pause_stats *stats);
+
+#endif

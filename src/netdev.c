@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* net_device operations other than the datapath's, and the way through a reset. */
+
+#include <linux/etherdevice.h>
+#include <linux/rtnetlink.h>
+#include <linux/tcp.h>
+#include <net/xdp.h>
+#include <sluice/trace.h>
+#include "core.h"
+
+void sluice_update_link(struct sluice_nic *nic)
+{
+	struct net_device *netdev = nic->netdev;
+	struct sluice_link link;
+
+	nic->board->ops->link(nic, &link);
+	if (link.up == netif_carrier_ok(netdev))
+		return;
+	if (link.up) {
+		netif_carrier_on(netdev);
+		netif_info(nic, link, netdev, "link up, %u Mb/s %s duplex\n",
+			   link.speed,
+			   link.duplex == DUPLEX_FULL ? "full" : "half");
+	} else {
+		netif_carrier_off(netdev);
+		netif_info(nic, link, netdev, "link down\n");
+	}
+}
+
+void sluice_link_work(struct work_struct *work)
+{
+	struct sluice_nic *nic = container_of(work, struct sluice_nic,
+					      link_work);
+
+	rtnl_lock();
+	if (test_bit(SLUICE_UP, &nic->state))
+		sluice_update_link(nic);
+	rtnl_unlock();
+}
+
+void sluice_apply_rx_mode(struct sluice_nic *nic)
+{
+	if (!test_bit(SLUICE_UP, &nic->state))
+		return;
+	netif_addr_lock_bh(nic->netdev);
+	nic->board->ops->set_rx_mode(nic);
+	netif_addr_unlock_bh(nic->netdev);
+}
+
+int sluice_open(struct net_device *netdev)
+{
+	struct sluice_nic *nic = netdev_priv(netdev);
+	struct sluice_rings rings;
+	int err;
+
+	err = sluice_rings_alloc(nic, &nic->cfg, &rings);
+	if (err)
+		return err;
+	err = sluice_irq_request(nic);
+	if (err)
+		goto free_rings;
+	nic->features = netdev->features;
+	sluice_up(nic, &rings);
+	sluice_update_link(nic);
+	xdp_features_set_redirect_target(netdev, true);
+	return 0;
+
+free_rings:
+	sluice_rings_free(nic, &rings);
+	return err;
+}
+
+int sluice_stop(struct net_device *netdev)
+{
+	struct sluice_nic *nic = netdev_priv(netdev);
+	struct sluice_rings rings;
+
+	/* A suspended or lost device has been taken down already. */
+	if (!test_bit(SLUICE_UP, &nic->state))
+		return 0;
+	xdp_features_clear_redirect_target(netdev);
+	netif_carrier_off(netdev);
+	sluice_down(nic, &rings, !test_bit(SLUICE_GONE, &nic->state));
+	sluice_irq_free(nic);
+	sluice_rings_free(nic, &rings);
+	return 0;
+}
+
+/**
+ * sluice_reset() - take an open device through a reset
+ * @nic: the device
+ *
+ * Address, filters, VLANs, features, coalescing, program and counters stay.
+ * What the device had not sent is counted as lost.
+ *
+ * Context: RTNL.
+ * Return: 0, or negative errno if the device does not come back; the interface
+ * is detached then.
+ */
+int sluice_reset(struct sluice_nic *nic)
+{
+	struct sluice_rings rings;
+	int err;
+
+	if (!test_bit(SLUICE_UP, &nic->state))
+		return 0;
+	nic->resets++;
+	trace_sluice_reset(nic->netdev, nic->resets);
+	sluice_down(nic, &rings, false);
+	/* Bus mastering may be what the device was hanging for. */
+	pci_set_master(nic->pdev);
+	err = nic->board->ops->reset(nic);
+	if (!err) {
+		sluice_up(nic, &rings);
+		sluice_update_link(nic);
+		return 0;
+	}
+	netdev_err(nic->netdev,
+		   "device does not answer after a reset (error %d), giving it up\n",
+		   err);
+	netif_device_detach(nic->netdev);
+	sluice_irq_free(nic);
+	sluice_rings_free(nic, &rings);
+	return err;
+}
+
+void sluice_reset_work(struct work_struct *work)
+{
+	struct sluice_nic *nic = container_of(work, struct sluice_nic,
+					      reset_work);
+
+	rtnl_lock();
+	sluice_reset(nic);
+	rtnl_unlock();
+}
+
+/* The watchdog holds all tx locks. */
+void sluice_tx_timeout(struct net_device *netdev, unsigned int txq)
+{
+	struct sluice_nic *nic = netdev_priv(netdev);
+	struct sluice_vector *v = nic->vec[txq];
+
+	sluice_tx_stats_add(&v->tx_stats, SLUICE_TX_TIMEOUTS, 1);
+	if (v->tx)
+		netdev_warn(netdev, "tx%u hangs: head %u, tail %u, %u of %u descriptors used; resetting\n",
+			    txq, v->tx->head & v->tx->mask,
+			    v->tx->tail & v->tx->mask, sluice_txq_pending(v->tx),
+			    v->tx->mask + 1);
+	schedule_work(&nic->reset_work);
+}
+
+/* Buffers fit every MTU, so only the filter and what a program bears change. */
+int sluice_change_mtu(struct net_device *netdev, int mtu)
+{
+	struct sluice_nic *nic = netdev_priv(netdev);
+	int err;
+
+	err = sluice_xdp_check_mtu(nic, mtu, nic->xdp_prog, NULL);
+	if (err)
+		return err;
+	WRITE_ONCE(netdev->mtu, mtu);
+	sluice_apply_rx_mode(nic);
+	return 0;
+}
+
+int sluice_set_mac(struct net_device *netdev, void *addr)
+{
+	int err = eth_prepare_mac_addr_change(netdev, addr);
+
+	if (err)
+		return err;
+	eth_commit_mac_addr_change(netdev, addr);
+	sluice_apply_rx_mode(netdev_priv(netdev));
+	return 0;
+}
+
+void sluice_set_rx_mode(struct net_device *netdev)
+{
+	struct sluice_nic *nic = netdev_priv(netdev);
+
+	if (test_bit(SLUICE_UP, &nic->state))
+		nic->board->ops->set_rx_mode(nic);
+}
+
+int sluice_vlan_add(struct net_device *netdev, __be16 proto, u16 vid)
+{
+	struct sluice_nic *nic = netdev_priv(netdev);
+
+	set_bit(vid, nic->vlans);
+	if (netif_device_present(netdev))
+		nic->board->ops->vlan_filter(nic, vid);
+	return 0;
+}
+
+int sluice_vlan_kill(struct net_device *netdev, __be16 proto, u16 vid)
+{
+	struct sluice_nic *nic = netdev_priv(netdev);
+
+	clear_bit(vid, nic->vlans);
+	if (netif_device_present(netdev))
+		nic->board->ops->vlan_filter(nic, vid);
+	return 0;
+}
+
+netdev_features_t sluice_fix_features(struct net_device *netdev,
+				      netdev_features_t features)
+{
+	struct sluice_nic *nic = netdev_priv(netdev);
+
+	if (!nic->board->ops->fix_features)
+		return features;
+	return nic->board->ops->fix_features(features);
+}
+
+int sluice_set_features(struct net_device *netdev, netdev_features_t features)
+{
+	struct sluice_nic *nic = netdev_priv(netdev);
+	netdev_features_t changed = features ^ netdev->features;
+	int err = 0;
+
+	if (changed & NETIF_F_LOOPBACK)
+		err = nic->board->ops->loopback(nic, features & NETIF_F_LOOPBACK);
+	if (err)
+		return err;
+	nic->features = features;
+	nic->board->ops->set_features(nic, features);
+	sluice_apply_rx_mode(nic);
+	return 0;
+}
+
+/* Offloads name places in a frame by offsets that the device must be able to
+ * express.
+ */
+netdev_features_t sluice_features_check(struct sk_buff *skb,
+					struct net_device *netdev,
+					netdev_features_t features)
+{
+	struct sluice_nic *nic = netdev_priv(netdev);
+	u32 max = nic->board->max_offset;
+
+	if (skb->ip_summed == CHECKSUM_PARTIAL) {
+		if (skb_checksum_start_offset(skb) + skb->csum_offset > max)
+			features &= ~(NETIF_F_CSUM_MASK | NETIF_F_GSO_MASK);
+		else if (skb_is_gso(skb) && skb_tcp_all_headers(skb) > max)
+			features &= ~NETIF_F_GSO_MASK;
+	}
+	return vlan_features_check(skb, features);
+}

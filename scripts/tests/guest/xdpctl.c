@@ -221,10 +221,24 @@ static int cmd_cpumap(char **arg)
 	return 0;
 }
 
-static void must_swap(int ifindex, int fd)
+static void must_attach(const char *ifname, int fd, __u32 flags)
 {
-	if (bpf_xdp_attach(ifindex, fd, XDP_FLAGS_DRV_MODE, NULL))
-		die("swap to program %d", fd);
+	if (bpf_xdp_attach(ifindex_of(ifname), fd, flags, NULL))
+		die("attach program %d to %s", fd, ifname);
+}
+
+/* The kernel patches its XDP dispatcher whenever a program is attached that no
+ * interface has yet, or the last interface loses it. QEMU before 8.1 can run a
+ * stale translation of code that another CPU patches (it locks the page only
+ * after translating), and the guest dies of an int3. So each program is also
+ * attached to an interface without traffic: the toggling then patches nothing.
+ */
+static int load_anchored(char **arg, const char *name, const char *anchor)
+{
+	int fd = load_program(arg[0], arg[1], name, 0);
+
+	must_attach(anchor, fd, XDP_FLAGS_SKB_MODE);
+	return fd;
 }
 
 /* attach drop, replace by tx, replace by pass, detach; the pauses leave frames
@@ -232,20 +246,19 @@ static void must_swap(int ifindex, int fd)
  */
 static int cmd_toggle(char **arg)
 {
-	int drop = load_program(arg[0], arg[1], "steady_drop", 0);
-	int pass = load_program(arg[0], arg[1], "steady_pass", 0);
-	int tx = load_program(arg[0], arg[1], "steady_tx", 0);
-	int ifindex = ifindex_of(arg[0]);
+	int drop = load_anchored(arg, "steady_drop", arg[4]);
+	int pass = load_anchored(arg, "steady_pass", arg[5]);
+	int tx = load_anchored(arg, "steady_tx", arg[6]);
 	int rounds = atoi(arg[2]);
 	int pause = atoi(arg[3]);
 
 	while (rounds--) {
-		must_swap(ifindex, drop);
+		must_attach(arg[0], drop, XDP_FLAGS_DRV_MODE);
 		usleep(pause);
-		must_swap(ifindex, tx);
-		must_swap(ifindex, pass);
+		must_attach(arg[0], tx, XDP_FLAGS_DRV_MODE);
+		must_attach(arg[0], pass, XDP_FLAGS_DRV_MODE);
 		usleep(pause);
-		must_swap(ifindex, -1);
+		must_attach(arg[0], -1, XDP_FLAGS_DRV_MODE);
 		usleep(pause);
 	}
 	return 0;
@@ -263,7 +276,7 @@ static const struct command {
 	{ "counts", "IF [reset]", 1, cmd_counts },
 	{ "devmap", "IF KEY TARGET", 3, cmd_devmap },
 	{ "cpumap", "IF CPU QUEUE_SIZE", 3, cmd_cpumap },
-	{ "toggle", "IF OBJECT ROUNDS PAUSE_US", 4, cmd_toggle },
+	{ "toggle", "IF OBJECT ROUNDS PAUSE_US ANCHOR ANCHOR ANCHOR", 7, cmd_toggle },
 };
 
 static int usage(void)

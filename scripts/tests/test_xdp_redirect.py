@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Native XDP: frames redirected to another NIC or CPU, from veth, and to AF_XDP sockets."""
+import contextlib
+import re
+
+import pytest
+
+from counters import wait_for
+from tracepoints import counted_events
+from xdp import LONGEST, Op, Port, To, Verdict, growth, received
+
+pytest_plugins = ["xdp"]
+
+LONGEST_MTU = LONGEST - 14
+SIZES = [60, 61, 300, 1000, 1514]
+LONG_SIZES = [2048, 2049, 4097, 9014, LONGEST]
+MANY = 5000
+
+
+def redirects(port, sizes, to, count=None):
+    """Frames that ask for a redirect, of all the sizes in turn."""
+    count = count or len(sizes)
+    return [port.order(sizes[i % len(sizes)], Verdict.REDIRECT, to=to, seq=i)
+            for i in range(count)]
+
+
+def test_devmap_conserves_frames(ports):
+    """Between two NICs: each frame in is one frame out, unchanged; the target has no program."""
+    near, far = ports
+    near.attach("obey_linear")
+    near.redirect_to(To.DEV_1, far.name)
+    before = near.stats(), far.stats()
+    frames = redirects(near, SIZES, To.DEV_1, MANY)
+    near.wire.send_many(frames)
+    assert received(far.wire, len(frames), timeout=30) == frames
+    after = near.wait_stat(before[0], "rx0_xdp_redirect", MANY), far.stats()
+    assert growth(before[0], after[0], ["rx0_frames", "rx0_xdp_redirect", "rx0_passed"]) == \
+        {"rx0_frames": MANY, "rx0_xdp_redirect": MANY}
+    assert growth(before[1], after[1], ["tx0_xdp_accepted", "tx0_xdp_full", "tx0_accepted"]) == \
+        {"tx0_xdp_accepted": MANY}
+    assert far.attached() is None
+
+
+def test_devmap_both_ways(ports):
+    """Two NICs that bridge for each other: both rings carry both directions at once."""
+    for port, other in (ports, ports[::-1]):
+        port.attach("obey_linear")
+        port.redirect_to(To.DEV_0, other.name)
+    frames = [redirects(port, SIZES, To.DEV_0, 2000) for port in ports]
+    for pair in zip(*frames):
+        for port, frame in zip(ports, pair):
+            port.wire.send(frame)
+    assert received(ports[1].wire, 2000, timeout=30) == frames[0]
+    assert received(ports[0].wire, 2000, timeout=30) == frames[1]
+
+
+def test_multi_buffer_redirect(ports):
+    """A frame of several buffers keeps every byte on its way through two NICs."""
+    near, far = ports
+    for port in ports:
+        port.set_mtu(LONGEST_MTU)
+    near.attach("obey_frags")
+    near.redirect_to(To.DEV_1, far.name)
+    frames = redirects(near, SIZES + LONG_SIZES, To.DEV_1, 200)
+    near.wire.send_many(frames)
+    assert received(far.wire, len(frames)) == frames
+
+
+@pytest.mark.parametrize("sizes", [SIZES, SIZES + LONG_SIZES], ids=["linear", "frags"])
+def test_cpumap(ports, sizes):
+    """A frame redirected to another CPU reaches the stack from there, with every byte."""
+    port = ports[0]
+    port.set_mtu(LONGEST_MTU)
+    port.attach("obey_frags")
+    port.sh("BIN/xdpctl cpumap IF 1 2048")
+    before = port.stats()
+    frames = redirects(port, sizes, To.CPU, 300)
+    with port.sink() as sunk:
+        port.wire.send_many(frames)
+        assert [s.frame for s in sunk(len(frames))] == frames
+    after = port.stats()
+    assert growth(before, after, ["rx0_frames", "rx0_xdp_redirect", "rx0_passed"]) == \
+        {"rx0_frames": 300, "rx0_xdp_redirect": 300}
+
+
+def test_target_is_down(ports):
+    """Redirect to an interface that is down: a counted loss and a trace event for each frame."""
+    near, far = ports
+    near.attach("obey_linear")
+    near.redirect_to(To.DEV_1, far.name)
+    far.sh("ip link set dev IF down")
+    before = near.stats()
+    with counted_events(near.guest, "xdp:xdp_redirect_err", "act") as events:
+        near.wire.send_many(redirects(near, SIZES, To.DEV_1))
+        after = near.wait_stat(before, "rx0_frames", len(SIZES))
+        wait_for(events.by_key, lambda seen: seen == {int(Verdict.REDIRECT): len(SIZES)}, 5,
+                 "a trace event for each frame")
+    assert growth(before, after, ["rx0_xdp_redirect", "rx0_xdp_redirect_err"]) == \
+        {"rx0_xdp_redirect_err": len(SIZES)}
+
+
+def test_empty_devmap_entry(ports):
+    """The helper's answer for an empty entry (here ABORTED) is the verdict that counts."""
+    port = ports[0]
+    port.attach("obey_linear")
+    before = port.stats()
+    port.wire.send_many(redirects(port, SIZES, To.DEV_3))
+    after = port.wait_stat(before, "rx0_frames", len(SIZES))
+    assert growth(before, after, ["rx0_xdp_aborted", "rx0_xdp_redirect",
+                                  "rx0_xdp_redirect_err"]) == {"rx0_xdp_aborted": len(SIZES)}
+
+
+class Veth(Port):
+    """The receiving end of a veth pair, with the programs and maps of a Port."""
+
+    def __init__(self, guest, mtu):
+        self.guest, self.name, self.wire, self.mac = guest, "veth1", None, b"\xff" * 6
+        self.sh("modprobe veth; ip link add veth0 type veth peer name veth1; "
+                "for i in veth0 veth1; do "
+                f"echo 1 >/proc/sys/net/ipv6/conf/$i/disable_ipv6; ip link set $i mtu {mtu} up; "
+                "done")
+
+
+@contextlib.contextmanager
+def veth(guest, mtu):
+    yield Veth(guest, mtu)
+    guest.sh("ip link del veth0; rm -rf /sys/fs/bpf/veth1")
+
+
+@pytest.mark.parametrize("length, mtu", [(60, 1500), (1514, 1500), (9014, 9000)])
+def test_redirect_in_from_veth(ports, length, mtu):
+    """ndo_xdp_xmit takes frames whose memory another driver owns; here veth's, around skb pages."""
+    target = ports[0]
+    target.set_mtu(mtu)
+    with veth(target.guest, mtu) as source:
+        source.attach("obey_frags")
+        source.redirect_to(To.DEV_0, target.name)
+        before = target.stats()
+        source.sh(f"BIN/framegun veth0 300 {length} 7 {Verdict.REDIRECT:d} {To.DEV_0:d}")
+        frames = received(target.wire, 300)
+        after = target.stats()
+    assert growth(before, after, ["tx0_xdp_accepted", "tx0_accepted"]) == {"tx0_xdp_accepted": 300}
+    assert sorted(int.from_bytes(f[22:26], "big") for f in frames) == list(range(300))
+    payload = bytes(i & 255 for i in range(28, length))
+    assert all(frame[28:] == payload for frame in frames)
+
+
+def start_socket(port, options):
+    """An AF_XDP socket in the background that is in the map when this returns."""
+    job = port.guest.spawn(f"{port.binary('xsksink')} {port.name} {options} >/tmp/xsk 2>&1")
+    port.sh("until grep -q ready /tmp/xsk || ! pgrep xsksink >/dev/null; do sleep 0.1; done")
+    return job
+
+
+@pytest.mark.parametrize("sizes, options", [(SIZES, ""), (SIZES + LONG_SIZES, "sg")],
+                         ids=["linear", "frags"])
+def test_af_xdp_copy_mode(ports, sizes, options):
+    """An AF_XDP socket in copy mode receives each redirected frame with every byte."""
+    port = ports[0]
+    port.set_mtu(LONGEST_MTU)
+    port.attach("obey_frags")
+    job = start_socket(port, f"copy 3 {options}")
+    before = port.stats()
+    frames = redirects(port, sizes, To.XSK, 60)
+    port.wire.send_many(frames)
+    job.wait(30)
+    total = re.search(r"frames (\d+) bytes (\d+) sum (\d+)", port.sh("cat /tmp/xsk").stdout)
+    assert [int(n) for n in total.groups()] == \
+        [len(frames), sum(map(len, frames)), sum(map(sum, frames)) % (1 << 32)]
+    assert growth(before, port.stats(), ["rx0_xdp_redirect", "rx0_xdp_redirect_err"]) == \
+        {"rx0_xdp_redirect": len(frames)}
+
+
+def test_af_xdp_zero_copy_is_refused(ports):
+    """Binding for zero copy is refused, not silently turned into copying; XDP goes on working."""
+    port = ports[0]
+    port.attach("obey_linear")
+    result = port.sh("BIN/xsksink IF zerocopy 1", check=False)
+    assert result.status == 1
+    assert "bind: Operation not supported" in result.stdout
+    port.wire.send(port.order(100, Verdict.TX, op=Op.NONE))
+    assert len(received(port.wire, 1)) == 1

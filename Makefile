@@ -13,18 +13,18 @@ KDIR ?= /lib/modules/$(KERNELRELEASE)/build
 endif
 # Recursive: "make help" need not look for a kernel.
 KDIR ?= $(shell scripts/kernel headers)
-KBUILD = $(MAKE) -C $(KDIR) M=$(CURDIR)
+KBUILD_ARGS = -C $(KDIR) M=$(CURDIR)
 
 .PHONY: modules modules_install clean run shell test check help kernel-found
 
 modules: kernel-found
-	$(KBUILD) modules
+	$(MAKE) $(KBUILD_ARGS) modules
 
 modules_install: kernel-found
-	$(KBUILD) modules_install
+	$(MAKE) $(KBUILD_ARGS) modules_install
 
 clean: kernel-found
-	$(KBUILD) clean
+	$(MAKE) $(KBUILD_ARGS) clean
 
 kernel-found:
 	@test -e $(KDIR)/Makefile || { echo "no kernel headers in $(KDIR):" \

@@ -154,7 +154,7 @@ def ethtool(g):
         output.append(g.sh(f"ethtool -{option} {dev}").stdout)
     require(counter(g, UPLINK, "rx0_passed") > 0 and counter(g, UPLINK, "tx0_completed") > 0,
             "ethtool -S has not counted the download")
-    return f"-i -g -c -k -S of {dev}, in full:\n" + "".join(output)
+    return f"-i -g -c -k -S answered for {dev} (shown in full)\n" + "".join(output)
 
 
 def native_mode(g, dev):

@@ -11,6 +11,7 @@
 #include <linux/etherdevice.h>
 #include <linux/module.h>
 #include <linux/rtnetlink.h>
+#include <net/xdp.h>
 #include <sluice/boards.h>
 #include "core.h"
 
@@ -83,6 +84,8 @@ static int sluice_map(struct sluice_nic *nic)
 				     SLUICE_BAR);
 	nic->regs = pcim_iomap_table(pdev)[SLUICE_BAR];
 	pci_set_master(pdev);
+	/* What sluice_slot_reset() restores. */
+	pci_save_state(pdev);
 	return 0;
 }
 
@@ -161,6 +164,7 @@ static void sluice_halt(struct sluice_nic *nic, bool orderly)
 	netif_device_detach(nic->netdev);
 	if (!test_bit(SLUICE_UP, &nic->state))
 		return;
+	xdp_features_clear_redirect_target(nic->netdev);
 	sluice_down(nic, &rings, orderly);
 	sluice_irq_free(nic);
 	sluice_rings_free(nic, &rings);

@@ -31,6 +31,7 @@ static_assert(ARRAY_SIZE(sluice_test_names) == SLUICE_TESTS);
 
 #define SLUICE_LB_FRAMES	32
 #define SLUICE_LB_WAIT_MS	3000	/* QEMU's e1000 is deaf for 1 s after up */
+#define SLUICE_TEST_STEP_MS	20
 #define SLUICE_LB_MAGIC		0x5c
 
 /* The frames of one loopback test, and what came back of them. */
@@ -128,10 +129,10 @@ static u64 sluice_lb_run(struct net_device *netdev)
 	dev_add_pack(&lb.tap);
 	for (i = 0; i < SLUICE_LB_FRAMES; i++)
 		sluice_lb_send(netdev, i);
-	for (waited = 0; waited < SLUICE_LB_WAIT_MS; waited += 10) {
+	for (waited = 0; waited < SLUICE_LB_WAIT_MS; waited += SLUICE_TEST_STEP_MS) {
 		if (atomic_read(&lb.good) == SLUICE_LB_FRAMES)
 			break;
-		msleep(10);
+		msleep(SLUICE_TEST_STEP_MS);
 	}
 	dev_remove_pack(&lb.tap);
 	return SLUICE_LB_FRAMES - atomic_read(&lb.good);
@@ -160,10 +161,10 @@ static u64 sluice_test_irq(struct sluice_nic *nic)
 	u32 waited;
 
 	nic->board->ops->test_irq(nic);
-	for (waited = 0; waited < 100; waited += 10) {
+	for (waited = 0; waited < 100; waited += SLUICE_TEST_STEP_MS) {
 		if (READ_ONCE(nic->irqs) != before)
 			return 0;
-		msleep(10);
+		msleep(SLUICE_TEST_STEP_MS);
 	}
 	return 1;
 }

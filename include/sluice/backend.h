@@ -20,7 +20,7 @@
  * struct sluice_dp - one descriptor format, as the engine sees it
  * @rx_peek: decode the next completion; true if there is one. Tests ownership,
  *	then dma_rmb(), then reads the rest
- * @rx_post: give the device the buffer at a bus address in a slot
+ * @rx_post: put the buffer at a bus address into a slot
  * @rx_kick: tell the device that every slot but the one before head is its own
  * @tx_ctx: fill the descriptor at an index with the frame's offload context;
  *	false if the device has it already and the descriptor stays free
@@ -315,7 +315,7 @@ struct sluice_nic {
 	u64 resets;
 	struct work_struct reset_work;
 	struct work_struct link_work;
-	spinlock_t dev_lock;
+	spinlock_t dev_lock;	/* dev_count, and the registers behind it */
 	u64 dev_count[SLUICE_DEV_COUNTERS];
 	netdev_features_t features;
 	DECLARE_BITMAP(vlans, VLAN_N_VID);

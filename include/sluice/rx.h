@@ -114,23 +114,6 @@ static __always_inline void sluice_rx_head(struct sluice_rxq *q,
 }
 
 /**
- * sluice_rx_skb_frags() - give an skb the fragments its frame came with
- * @skb: built around the head
- * @nr_frags: how many; skb_shared_info holds them already
- * @size: their bytes
- * @pfmemalloc: one of them is of the emergency reserve
- *
- * Context: NAPI.
- */
-static __always_inline void sluice_rx_skb_frags(struct sk_buff *skb,
-						u32 nr_frags, u32 size,
-						bool pfmemalloc)
-{
-	xdp_update_skb_shared_info(skb, nr_frags, size, nr_frags * PAGE_SIZE,
-				   pfmemalloc);
-}
-
-/**
  * sluice_rx_build_skb() - build an skb around a frame's own pages
  * @xdp: the frame
  *
@@ -160,8 +143,9 @@ static __always_inline struct sk_buff *sluice_rx_build_skb(struct xdp_buff *xdp)
 	if (metasize)
 		skb_metadata_set(skb, metasize);
 	if (unlikely(nr_frags))
-		sluice_rx_skb_frags(skb, nr_frags, frags_size,
-				    xdp_buff_is_frag_pfmemalloc(xdp));
+		xdp_update_skb_shared_info(skb, nr_frags, frags_size,
+					   nr_frags * PAGE_SIZE,
+					   xdp_buff_is_frag_pfmemalloc(xdp));
 	return skb;
 }
 

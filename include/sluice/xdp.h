@@ -121,12 +121,11 @@ static __always_inline u32 sluice_xdpf_descs(const struct xdp_frame *xdpf)
 }
 
 /**
- * sluice_xdpf_put_page() - describe a run of bytes in a page of our own pool
+ * sluice_xdpf_put_mapped() - describe a run of bytes in a page of our own pool
  * @dp: descriptor format
  * @q: the ring
- * @page: the page, mapped by its pool
- * @offset: where in it
- * @len: how long
+ * @dma: where it starts
+ * @len: how long it is
  * @o: the frame's offloads
  *
  * Nothing to unmap, only the program's writes to show to the device.
@@ -134,12 +133,9 @@ static __always_inline u32 sluice_xdpf_descs(const struct xdp_frame *xdpf)
  * Context: tx lock.
  */
 static __always_inline void
-sluice_xdpf_put_page(const struct sluice_dp *dp, struct sluice_txq *q,
-		     struct page *page, u32 offset, u32 len,
-		     struct sluice_tx_offload *o)
+sluice_xdpf_put_mapped(const struct sluice_dp *dp, struct sluice_txq *q,
+		       dma_addr_t dma, u32 len, struct sluice_tx_offload *o)
 {
-	dma_addr_t dma = page_pool_get_dma_addr(page) + offset;
-
 	dma_sync_single_for_device(q->dev, dma, len, DMA_BIDIRECTIONAL);
 	sluice_tx_slot(q, q->tail)->len = 0;
 	sluice_tx_put_mapped(dp, q, dma, len, o);
@@ -159,18 +155,19 @@ sluice_xdpf_put_own(const struct sluice_dp *dp, struct sluice_txq *q,
 		    struct xdp_frame *xdpf, struct sluice_tx_offload *o)
 {
 	struct skb_shared_info *sinfo = xdp_get_shared_info_from_frame(xdpf);
+	dma_addr_t dma = page_pool_get_dma_addr(virt_to_page(xdpf->data));
 	u32 i, n = xdp_frame_has_frags(xdpf) ? sinfo->nr_frags : 0;
 
 	o->flags = n ? 0 : SLUICE_TX_LAST;
-	sluice_xdpf_put_page(dp, q, virt_to_page(xdpf->data),
-			     offset_in_page(xdpf->data), xdpf->len, o);
+	sluice_xdpf_put_mapped(dp, q, dma + offset_in_page(xdpf->data),
+			       xdpf->len, o);
 	for (i = 0; i < n; i++) {
 		const skb_frag_t *frag = &sinfo->frags[i];
 
 		o->flags = i == n - 1 ? SLUICE_TX_LAST : 0;
-		sluice_xdpf_put_page(dp, q, skb_frag_page(frag),
-				     skb_frag_off(frag), skb_frag_size(frag),
-				     o);
+		dma = page_pool_get_dma_addr(skb_frag_page(frag));
+		sluice_xdpf_put_mapped(dp, q, dma + skb_frag_off(frag),
+				       skb_frag_size(frag), o);
 	}
 }
 

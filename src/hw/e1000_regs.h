@@ -88,7 +88,7 @@
 #define E1000_MTA		0x05200
 #define E1000_MTA_WORDS		128
 #define E1000_RA		0x05400
-#define E1000_RA_ENTRIES	15	/* the datasheet has 16; the last is the manageability unit's */
+#define E1000_RA_ENTRIES	15	/* of 16; manageability has the last */
 #define E1000_RAH_AV		BIT(31)
 #define E1000_VFTA		0x05600
 #define E1000_VFTA_WORDS	128

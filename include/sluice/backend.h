@@ -200,7 +200,6 @@ struct sluice_config {
  * @test_irq: raise an interrupt by software
  * @read_counters: add the device's counters to nic->dev_count; @all of them or
  *	just the errors; under nic->dev_lock
- *
  * Context: RTNL and process context unless said otherwise.
  */
 struct sluice_hw_ops {
@@ -248,7 +247,7 @@ struct sluice_hw_ops {
  * @ops: slow path
  * @engine: datapath
  * @quirks: bits that only the backend reads
- * @hw_size: bytes of the backend's private state, see sluice_hw()
+ * @hw_size: bytes of the backend's private state
  * @max_ring: most descriptors of a ring
  * @max_mtu: largest MTU
  * @max_offset: largest byte offset into a frame that an offload can name
@@ -296,7 +295,7 @@ enum sluice_state {
  * @features: netdev features that the device is set to; netdev->features
  *	follows only after ndo_set_features
  * @vlans: VLAN ids let in
- * @hw: backend's private state
+ * @hw: backend's private state, zeroed at probe
  */
 struct sluice_nic {
 	struct net_device *netdev;
@@ -321,18 +320,6 @@ struct sluice_nic {
 	DECLARE_BITMAP(vlans, VLAN_N_VID);
 	void *hw;
 };
-
-/**
- * sluice_hw() - the backend's private state
- * @nic: the device
- *
- * Context: any.
- * Return: hw_size bytes, zeroed at probe.
- */
-static inline void *sluice_hw(const struct sluice_nic *nic)
-{
-	return nic->hw;
-}
 
 int sluice_open(struct net_device *netdev);
 int sluice_stop(struct net_device *netdev);

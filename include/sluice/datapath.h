@@ -11,7 +11,6 @@
  * @dp: descriptor format
  * @v: the vector
  * @budget: NAPI's; 0 is netpoll, which may have interrupted the lock's holder
- *
  * Context: NAPI.
  */
 static __always_inline void sluice_poll_tx(const struct sluice_dp *dp,
@@ -35,7 +34,6 @@ static __always_inline void sluice_poll_tx(const struct sluice_dp *dp,
  * @dp: descriptor format
  * @v: the vector
  * @budget: most completions to take
- *
  * Context: NAPI.
  * Return: how many completions were taken.
  */
@@ -49,9 +47,6 @@ static __always_inline int sluice_poll_rx(const struct sluice_dp *dp,
 	};
 	int done = sluice_rx_poll(dp, &p, budget);
 
-	sluice_xdp_tx_flush(dp, &p);
-	if (p.redirected)
-		xdp_do_flush();
 	p.tally.count[SLUICE_RX_POLLS] = 1;
 	sluice_rx_stats_publish(&v->rx_stats, &p.tally);
 	return done;
@@ -62,7 +57,6 @@ static __always_inline int sluice_poll_rx(const struct sluice_dp *dp,
  * @dp: descriptor format
  * @napi: the NAPI
  * @budget: 0 = transmit only, and no XDP
- *
  * Context: NAPI.
  * Return: work done; the full budget asks for another poll.
  */
@@ -85,7 +79,6 @@ static __always_inline int sluice_poll(const struct sluice_dp *dp,
  * sluice_rx_fill_all() - post all buffers of a stopped ring from the start
  * @dp: descriptor format
  * @q: the ring
- *
  * Context: RTNL, the ring is stopped.
  */
 static __always_inline void sluice_rx_fill_all(const struct sluice_dp *dp,

@@ -182,7 +182,6 @@ struct sluice_vector {
 /**
  * sluice_txq_pending() - descriptors between clean and fill
  * @q: the ring
- *
  * Context: tx lock for an exact answer, any for a glance.
  * Return: how many descriptors wait for completion.
  */
@@ -196,7 +195,6 @@ static inline u32 sluice_txq_pending(const struct sluice_txq *q)
  * @q: the ring
  *
  * One stays empty: tail equal to head means an empty ring to the device.
- *
  * Context: tx lock for an exact answer, any for a glance.
  * Return: how many descriptors may be filled.
  */
@@ -209,7 +207,6 @@ static inline u32 sluice_txq_room(const struct sluice_txq *q)
  * sluice_rx_slot() - ring slot of a free-running index
  * @q: the ring
  * @index: the index
- *
  * Context: any.
  * Return: the slot.
  */
@@ -222,7 +219,6 @@ static inline u32 sluice_rx_slot(const struct sluice_rxq *q, u32 index)
  * sluice_tx_slot() - slot of a free-running index
  * @q: the ring
  * @index: the index
- *
  * Context: tx lock.
  * Return: the slot.
  */
@@ -240,7 +236,6 @@ sluice_tx_slot(const struct sluice_txq *q, u32 index)
  * Whole heads and fragments are mapped once and cut into pieces afterwards;
  * the slot of the first piece remembers the mapping. dma_unmap_page() undoes
  * dma_map_single() too: both are the same mapping of physical memory.
- *
  * Context: tx lock.
  */
 static __always_inline void sluice_tx_unmap(struct sluice_txq *q,
@@ -256,7 +251,6 @@ static __always_inline void sluice_tx_unmap(struct sluice_txq *q,
  * @q: the ring
  * @first: free-running index of its first descriptor
  * @descs: how many it has
- *
  * Context: tx lock.
  */
 static __always_inline void sluice_tx_release_pieces(struct sluice_txq *q,

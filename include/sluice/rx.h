@@ -18,7 +18,6 @@
  * @dp: descriptor format
  * @q: the ring
  * @slot: the slot
- *
  * Context: NAPI, or the ring is stopped.
  */
 static __always_inline void sluice_rx_post(const struct sluice_dp *dp,
@@ -36,7 +35,6 @@ static __always_inline void sluice_rx_post(const struct sluice_dp *dp,
  * @c: the completion
  *
  * For drops, by program or for lack of memory: the pool is not even visited.
- *
  * Context: NAPI.
  */
 static __always_inline void sluice_rx_keep(const struct sluice_dp *dp,
@@ -55,7 +53,6 @@ static __always_inline void sluice_rx_keep(const struct sluice_dp *dp,
  * @dp: descriptor format
  * @q: the ring
  * @c: the completion
- *
  * Context: NAPI.
  * Return: true; false if there is no page, and nothing has changed then.
  */
@@ -78,7 +75,6 @@ static __always_inline bool sluice_rx_replace(const struct sluice_dp *dp,
  * @min: fewest bytes it must have
  *
  * Nothing the device writes is used before this.
- *
  * Context: any.
  * Return: the counter that names the loss, 0 if there is none.
  */
@@ -97,7 +93,6 @@ static __always_inline u32 sluice_rx_loss(const struct sluice_rx_cmpl *c,
  * @q: the ring
  * @c: the completion
  * @x: filled in
- *
  * Context: NAPI.
  */
 static __always_inline void sluice_rx_head(struct sluice_rxq *q,
@@ -119,7 +114,6 @@ static __always_inline void sluice_rx_head(struct sluice_rxq *q,
  *
  * napi_build_skb() clears the count of fragments but not the fragments, which
  * lie where an xdp_buff has them too.
- *
  * Context: NAPI.
  * Return: the skb, or NULL.
  */
@@ -153,7 +147,6 @@ static __always_inline struct sk_buff *sluice_rx_build_skb(struct xdp_buff *xdp)
  * sluice_rx_pass() - hand a frame to the stack
  * @p: the poll
  * @x: the frame
- *
  * Context: NAPI.
  * Return: the counter that names its fate.
  */
@@ -180,21 +173,18 @@ sluice_rx_pass(struct sluice_poll *p, struct sluice_xdp_buff *x)
 
 /**
  * sluice_rx_deliver() - send a frame on its way; its pages are out of the ring
- * @dp: descriptor format
  * @p: the poll
  * @x: the frame
  * @fate: where to
- *
  * Context: NAPI.
  */
-static __always_inline void sluice_rx_deliver(const struct sluice_dp *dp,
-					      struct sluice_poll *p,
+static __always_inline void sluice_rx_deliver(struct sluice_poll *p,
 					      struct sluice_xdp_buff *x,
 					      enum sluice_rx_counter fate)
 {
 	switch (fate) {
 	case SLUICE_RX_XDP_TX:
-		sluice_xdp_tx(dp, p, &x->xdp);
+		sluice_xdp_tx(p, &x->xdp);
 		return;
 	case SLUICE_RX_XDP_REDIRECT:
 		fate = sluice_xdp_redirect(p, &x->xdp);
@@ -211,7 +201,6 @@ static __always_inline void sluice_rx_deliver(const struct sluice_dp *dp,
 /**
  * sluice_rx_leaves() - does this fate take the frame's buffer out of the ring?
  * @fate: the fate
- *
  * Context: any.
  * Return: true if it does.
  */
@@ -228,7 +217,6 @@ static __always_inline bool sluice_rx_leaves(enum sluice_rx_counter fate)
  * @c: the completion
  *
  * The program runs before a page is sought, so a dropped frame costs none.
- *
  * Context: NAPI.
  */
 static __always_inline void sluice_rx_single(const struct sluice_dp *dp,
@@ -245,7 +233,7 @@ static __always_inline void sluice_rx_single(const struct sluice_dp *dp,
 	}
 	if (sluice_rx_leaves(fate)) {
 		if (likely(sluice_rx_replace(dp, p->q, c))) {
-			sluice_rx_deliver(dp, p, &x, fate);
+			sluice_rx_deliver(p, &x, fate);
 			return;
 		}
 		fate = SLUICE_RX_ALLOC_FAIL;
@@ -259,7 +247,6 @@ static __always_inline void sluice_rx_single(const struct sluice_dp *dp,
  * @q: the ring
  * @page: the buffer
  * @len: its bytes
- *
  * Context: NAPI.
  */
 static __always_inline void sluice_rx_add_frag(struct sluice_rxq *q,
@@ -286,7 +273,6 @@ static __always_inline void sluice_rx_add_frag(struct sluice_rxq *q,
  * @dp: descriptor format
  * @q: the ring
  * @c: the completion
- *
  * Context: NAPI.
  * Return: 0, or the counter that names why the frame is lost; the buffer is
  * still in its slot then.
@@ -314,7 +300,6 @@ static __always_inline u32 sluice_rx_gather(const struct sluice_dp *dp,
 /**
  * sluice_rx_chain_reset() - forget the frame being gathered
  * @q: the ring
- *
  * Context: NAPI, or the ring is stopped.
  */
 static inline void sluice_rx_chain_reset(struct sluice_rxq *q)
@@ -325,14 +310,11 @@ static inline void sluice_rx_chain_reset(struct sluice_rxq *q)
 
 /**
  * sluice_rx_finish() - the last buffer of a frame of several has come
- * @dp: descriptor format
  * @p: the poll
  * @c: the completion
- *
  * Context: NAPI.
  */
-static __always_inline void sluice_rx_finish(const struct sluice_dp *dp,
-					     struct sluice_poll *p,
+static __always_inline void sluice_rx_finish(struct sluice_poll *p,
 					     const struct sluice_rx_cmpl *c)
 {
 	struct sluice_rxq *q = p->q;
@@ -346,7 +328,7 @@ static __always_inline void sluice_rx_finish(const struct sluice_dp *dp,
 				 SLUICE_RX_PASSED;
 	}
 	if (likely(q->chain_len))
-		sluice_rx_deliver(dp, p, &q->chain, fate);
+		sluice_rx_deliver(p, &q->chain, fate);
 	else
 		p->tally.count[fate]++;
 	sluice_rx_chain_reset(q);
@@ -357,7 +339,6 @@ static __always_inline void sluice_rx_finish(const struct sluice_dp *dp,
  * @dp: descriptor format
  * @p: the poll
  * @c: the completion
- *
  * Context: NAPI.
  */
 static __always_inline void sluice_rx_one(const struct sluice_dp *dp,
@@ -377,14 +358,13 @@ static __always_inline void sluice_rx_one(const struct sluice_dp *dp,
 	if (q->chain_loss)
 		sluice_rx_keep(dp, q, c);
 	if (eop)
-		sluice_rx_finish(dp, p, c);
+		sluice_rx_finish(p, c);
 }
 
 /**
  * sluice_rx_doorbell() - hand the posted buffers over
  * @dp: descriptor format
  * @p: the poll
- *
  * Context: NAPI.
  */
 static __always_inline void sluice_rx_doorbell(const struct sluice_dp *dp,
@@ -408,7 +388,6 @@ static __always_inline void sluice_rx_doorbell(const struct sluice_dp *dp,
  * Work is counted in buffers, not frames: a device that never ends a frame
  * cannot hold the CPU. The doorbell waits for a quarter of the ring, as the
  * device still has the other three.
- *
  * Context: NAPI.
  * Return: how many completions were taken.
  */
@@ -426,7 +405,13 @@ static __always_inline int sluice_rx_poll(const struct sluice_dp *dp,
 		done++;
 		if (q->head - q->kicked > q->mask / 4)
 			sluice_rx_doorbell(dp, p);
+		if (p->nbulk == SLUICE_XDP_BULK)
+			sluice_xdp_tx_flush(dp, p);
 	}
+	if (p->nbulk)
+		sluice_xdp_tx_flush(dp, p);
+	if (p->redirected)
+		xdp_do_flush();
 	return done;
 }
 

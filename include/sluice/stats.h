@@ -119,7 +119,6 @@ struct sluice_rx_tally {
  * sluice_rx_stats_publish() - add a poll's tally to the queue's counters
  * @stats: counters of the queue
  * @tally: what the poll counted
- *
  * Context: the queue's NAPI, once a poll.
  */
 static __always_inline void
@@ -139,7 +138,6 @@ sluice_rx_stats_publish(struct sluice_rx_stats *stats,
  * @stats: counters of the queue
  * @which: the counter
  * @value: how much
- *
  * Context: the queue's tx lock is held.
  */
 static __always_inline void
@@ -157,7 +155,6 @@ sluice_tx_stats_add(struct sluice_tx_stats *stats, enum sluice_tx_counter which,
  * @count: the counters
  * @out: where to, as many as @n
  * @n: how many
- *
  * Context: any.
  */
 static inline void sluice_stats_read(const struct u64_stats_sync *syncp,

@@ -27,7 +27,6 @@
  * @dma: where it starts
  * @len: how long it is
  * @o: the frame's offloads; %SLUICE_TX_LAST in it marks the frame's last run
- *
  * Context: tx lock; the caller has checked for room.
  */
 static __always_inline void
@@ -54,7 +53,6 @@ sluice_tx_put_mapped(const struct sluice_dp *dp, struct sluice_txq *q,
  * @dma: its mapping, perhaps failed
  * @len: how long it is
  * @o: the frame's offloads
- *
  * Context: tx lock; the caller has checked for room.
  * Return: 0, or %-ENOMEM if @dma is no mapping.
  */
@@ -79,7 +77,6 @@ sluice_tx_add(const struct sluice_dp *dp, struct sluice_txq *q, dma_addr_t dma,
  *
  * The device adds the length of each segment to the pseudo-header sum, so the
  * field starts with the sum over everything else.
- *
  * Context: tx lock.
  * Return: 0, or negative errno if the headers cannot be made private.
  */
@@ -112,7 +109,6 @@ static __always_inline int sluice_tx_offload_tso(struct sk_buff *skb,
  * sluice_tx_offload_parse() - what the stack asks the device to do
  * @skb: the frame
  * @o: filled in
- *
  * Context: tx lock.
  * Return: 0, or negative errno if the headers cannot be prepared.
  */
@@ -140,7 +136,6 @@ static __always_inline int sluice_tx_offload_parse(struct sk_buff *skb,
  * @q: the ring
  * @sinfo: the fragments
  * @o: the frame's offloads
- *
  * Context: tx lock.
  * Return: 0, or %-ENOMEM; the caller unwinds.
  */
@@ -176,7 +171,6 @@ sluice_tx_map_frags(const struct sluice_dp *dp, struct sluice_txq *q,
  *
  * The context takes a slot of its own only if the device has not seen it; the
  * frame's first slot carries the owner either way.
- *
  * Context: tx lock.
  * Return: the frame's first slot.
  */
@@ -200,7 +194,6 @@ sluice_tx_begin(const struct sluice_dp *dp, struct sluice_txq *q,
  * @start: tail before the frame
  *
  * The context may have gone with it, so the next frame brings its own.
- *
  * Context: tx lock.
  */
 static __always_inline void sluice_tx_abort(struct sluice_txq *q, u32 start)
@@ -216,7 +209,6 @@ static __always_inline void sluice_tx_abort(struct sluice_txq *q, u32 start)
  * @q: the ring
  * @skb: the frame
  * @o: its offloads
- *
  * Context: tx lock.
  * Return: 0, or %-ENOMEM with the ring as it was.
  */
@@ -251,7 +243,6 @@ sluice_tx_map_skb(const struct sluice_dp *dp, struct sluice_txq *q,
  * sluice_tx_doorbell() - hand over what is queued, if anything is
  * @dp: descriptor format
  * @q: the ring
- *
  * Context: tx lock.
  */
 static __always_inline void sluice_tx_doorbell(const struct sluice_dp *dp,
@@ -287,7 +278,6 @@ struct sluice_tx_done {
  * @slot: its first slot
  * @done: counted here
  * @budget: NAPI's, 0 outside of NAPI
- *
  * Context: tx lock, BH off.
  */
 static __always_inline void sluice_tx_free(struct sluice_tx_slot *slot,
@@ -316,7 +306,6 @@ static __always_inline void sluice_tx_free(struct sluice_tx_slot *slot,
  * @q: the ring
  *
  * Not if the ring is closed: its queue stays stopped for the next one.
- *
  * Context: tx lock.
  */
 static __always_inline void sluice_tx_wake(struct sluice_txq *q)
@@ -333,7 +322,6 @@ static __always_inline void sluice_tx_wake(struct sluice_txq *q)
  * @dp: descriptor format
  * @q: the ring
  * @budget: NAPI's, 0 outside of NAPI
- *
  * Context: tx lock, BH off.
  */
 static __always_inline void sluice_tx_clean(const struct sluice_dp *dp,
@@ -373,18 +361,18 @@ static __always_inline void sluice_tx_clean(const struct sluice_dp *dp,
  * register write returns (QEMU's e1000 always has): the frames are free without
  * an interrupt, which would also hold back the interrupt of the reply. Where it
  * has not, completion interrupts are switched on and stay on.
- *
  * Context: tx lock, BH off.
  */
 static __always_inline void sluice_tx_reap(const struct sluice_dp *dp,
 					   struct sluice_txq *q)
 {
-	sluice_tx_clean(dp, q, 0);
-	if (unlikely(q->head != q->kicked) && !q->armed) {
+	for (;;) {
+		sluice_tx_clean(dp, q, 0);
+		if (likely(q->head == q->kicked) || q->armed)
+			return;
+		/* What was sent before the request may raise no interrupt. */
 		q->armed = true;
 		dp->tx_arm(q);
-		/* What was sent before the request may raise no interrupt. */
-		sluice_tx_clean(dp, q, 0);
 	}
 }
 
@@ -392,7 +380,6 @@ static __always_inline void sluice_tx_reap(const struct sluice_dp *dp,
  * sluice_tx_flush() - doorbell and what follows
  * @dp: descriptor format
  * @q: the ring
- *
  * Context: tx lock, BH off.
  */
 static __always_inline void sluice_tx_flush(const struct sluice_dp *dp,
@@ -404,29 +391,24 @@ static __always_inline void sluice_tx_flush(const struct sluice_dp *dp,
 
 /**
  * sluice_tx_drop() - lose an skb, by name
- * @dp: descriptor format
  * @q: the ring
  * @skb: the frame, or NULL if it is freed already
  * @why: the loss
- *
- * Frames before this one may wait for its doorbell under xmit_more.
- *
  * Context: tx lock, BH off.
+ * Return: true: frames before this one may wait for its doorbell (xmit_more).
  */
-static __always_inline void
-sluice_tx_drop(const struct sluice_dp *dp, struct sluice_txq *q,
-	       struct sk_buff *skb, enum sluice_tx_counter why)
+static inline bool sluice_tx_drop(struct sluice_txq *q, struct sk_buff *skb,
+				  enum sluice_tx_counter why)
 {
 	sluice_tx_stats_add(q->stats, why, 1);
 	dev_kfree_skb_any(skb);
-	sluice_tx_flush(dp, q);
+	return true;
 }
 
 /**
  * sluice_tx_commit() - account for a described skb and stop ahead of need
  * @q: the ring
  * @skb: the frame
- *
  * Context: tx lock.
  * Return: true if the doorbell is due.
  */
@@ -445,6 +427,30 @@ static __always_inline bool sluice_tx_commit(struct sluice_txq *q,
 }
 
 /**
+ * sluice_tx_take() - take an skb from the stack
+ * @dp: descriptor format
+ * @q: the ring
+ * @skb: the frame
+ * Context: tx lock, BH off.
+ * Return: true if the doorbell is due.
+ */
+static __always_inline bool sluice_tx_take(const struct sluice_dp *dp,
+					   struct sluice_txq *q,
+					   struct sk_buff *skb)
+{
+	struct sluice_tx_offload o = {};
+
+	sluice_tx_stats_add(q->stats, SLUICE_TX_ACCEPTED, 1);
+	if (unlikely(skb_put_padto(skb, dp->tx_min_len)))
+		return sluice_tx_drop(q, NULL, SLUICE_TX_PAD_ERR);
+	if (unlikely(sluice_tx_offload_parse(skb, &o)))
+		return sluice_tx_drop(q, skb, SLUICE_TX_OFFLOAD_ERR);
+	if (unlikely(sluice_tx_map_skb(dp, q, skb, &o)))
+		return sluice_tx_drop(q, skb, SLUICE_TX_DMA_ERR);
+	return sluice_tx_commit(q, skb);
+}
+
+/**
  * sluice_xmit() - ndo_start_xmit
  * @dp: descriptor format
  * @skb: the frame
@@ -452,7 +458,6 @@ static __always_inline bool sluice_tx_commit(struct sluice_txq *q,
  *
  * Never busy: the queue is stopped while fewer than %SLUICE_TX_WORST
  * descriptors are free, and XDP leaves that many alone.
- *
  * Context: tx lock, BH off.
  * Return: NETDEV_TX_OK; the frame is the driver's.
  */
@@ -462,16 +467,8 @@ static __always_inline netdev_tx_t sluice_xmit(const struct sluice_dp *dp,
 {
 	struct sluice_nic *nic = netdev_priv(netdev);
 	struct sluice_txq *q = nic->vec[skb_get_queue_mapping(skb)]->tx;
-	struct sluice_tx_offload o = {};
 
-	sluice_tx_stats_add(q->stats, SLUICE_TX_ACCEPTED, 1);
-	if (unlikely(skb_put_padto(skb, dp->tx_min_len)))
-		sluice_tx_drop(dp, q, NULL, SLUICE_TX_PAD_ERR);
-	else if (unlikely(sluice_tx_offload_parse(skb, &o)))
-		sluice_tx_drop(dp, q, skb, SLUICE_TX_OFFLOAD_ERR);
-	else if (unlikely(sluice_tx_map_skb(dp, q, skb, &o)))
-		sluice_tx_drop(dp, q, skb, SLUICE_TX_DMA_ERR);
-	else if (sluice_tx_commit(q, skb))
+	if (sluice_tx_take(dp, q, skb))
 		sluice_tx_flush(dp, q);
 	return NETDEV_TX_OK;
 }

@@ -44,7 +44,6 @@ struct sluice_poll {
  *
  * A program that knows no frags must not see a frame of several buffers: it
  * would judge, or rewrite, a part and take it for the whole.
- *
  * Context: NAPI.
  * Return: the counter that names the frame's fate so far.
  */
@@ -85,7 +84,6 @@ sluice_xdp_run(struct sluice_poll *p, struct xdp_buff *xdp)
  *
  * bpf_xdp_adjust_tail() may leave 14 bytes. A frame without tailroom goes out as
  * it is and is padded by the device.
- *
  * Context: the frame is ours alone.
  */
 static __always_inline void sluice_xdpf_pad(struct xdp_frame *xdpf, u32 min_len)
@@ -102,7 +100,6 @@ static __always_inline void sluice_xdpf_pad(struct xdp_frame *xdpf, u32 min_len)
 /**
  * sluice_xdpf_descs() - descriptors a frame takes
  * @xdpf: the frame
- *
  * Context: any.
  * Return: how many.
  */
@@ -129,7 +126,6 @@ static __always_inline u32 sluice_xdpf_descs(const struct xdp_frame *xdpf)
  * @o: the frame's offloads
  *
  * Nothing to unmap, only the program's writes to show to the device.
- *
  * Context: tx lock.
  */
 static __always_inline void
@@ -147,7 +143,6 @@ sluice_xdpf_put_mapped(const struct sluice_dp *dp, struct sluice_txq *q,
  * @q: the ring
  * @xdpf: the frame
  * @o: the frame's offloads
- *
  * Context: tx lock.
  */
 static __always_inline void
@@ -177,7 +172,6 @@ sluice_xdpf_put_own(const struct sluice_dp *dp, struct sluice_txq *q,
  * @q: the ring
  * @xdpf: the frame
  * @o: the frame's offloads
- *
  * Context: tx lock.
  * Return: 0, or %-ENOMEM; the caller unwinds.
  */
@@ -206,7 +200,6 @@ sluice_xdpf_map_foreign(const struct sluice_dp *dp, struct sluice_txq *q,
  * @kind: %SLUICE_TX_XDP_TX or %SLUICE_TX_XDPF
  *
  * The stack's reserve stays free: XDP alone can never stop the queue.
- *
  * Context: tx lock.
  * Return: 0, %-ENOSPC, or %-ENOMEM; the frame is the caller's then.
  */
@@ -242,7 +235,6 @@ sluice_xdpf_queue(const struct sluice_dp *dp, struct sluice_txq *q,
  * @frames: the frames
  * @n: how many
  * @kind: %SLUICE_TX_XDP_TX or %SLUICE_TX_XDPF
- *
  * Context: tx lock, BH off.
  * Return: how many the ring took, the first ones; the rest is the caller's.
  */
@@ -271,7 +263,6 @@ sluice_xdp_queue_all(const struct sluice_dp *dp, struct sluice_vector *v,
  * sluice_xdp_tx_flush() - send the XDP_TX frames of this poll
  * @dp: descriptor format
  * @p: the poll
- *
  * Context: NAPI.
  */
 static __always_inline void sluice_xdp_tx_flush(const struct sluice_dp *dp,
@@ -280,8 +271,6 @@ static __always_inline void sluice_xdp_tx_flush(const struct sluice_dp *dp,
 	struct sluice_vector *v = p->v;
 	u32 i, sent;
 
-	if (!p->nbulk)
-		return;
 	__netif_tx_lock(v->nq, smp_processor_id());
 	sent = sluice_xdp_queue_all(dp, v, p->bulk, p->nbulk, SLUICE_TX_XDP_TX);
 	if (v->tx)
@@ -298,36 +287,30 @@ static __always_inline void sluice_xdp_tx_flush(const struct sluice_dp *dp,
 
 /**
  * sluice_xdp_tx() - gather one frame for XDP_TX
- * @dp: descriptor format
- * @p: the poll
+ * @p: the poll, with room in its bulk
  * @xdp: the frame; it is ours to send or free from here on
  *
  * Its fate is counted when the bulk is sent. The conversion needs headroom that
  * bpf_xdp_adjust_head() never gives away.
- *
  * Context: NAPI.
  */
-static __always_inline void sluice_xdp_tx(const struct sluice_dp *dp,
-					  struct sluice_poll *p,
+static __always_inline void sluice_xdp_tx(struct sluice_poll *p,
 					  struct xdp_buff *xdp)
 {
 	struct xdp_frame *xdpf = xdp_convert_buff_to_frame(xdp);
 
-	if (unlikely(!xdpf)) {
-		xdp_return_buff(xdp);
-		p->tally.count[SLUICE_RX_XDP_TX_FULL]++;
+	if (likely(xdpf)) {
+		p->bulk[p->nbulk++] = xdpf;
 		return;
 	}
-	p->bulk[p->nbulk++] = xdpf;
-	if (p->nbulk == SLUICE_XDP_BULK)
-		sluice_xdp_tx_flush(dp, p);
+	xdp_return_buff(xdp);
+	p->tally.count[SLUICE_RX_XDP_TX_FULL]++;
 }
 
 /**
  * sluice_xdp_redirect() - hand a frame to where the program pointed
  * @p: the poll
  * @xdp: the frame
- *
  * Context: NAPI.
  * Return: the counter that names its fate.
  */
@@ -351,7 +334,6 @@ sluice_xdp_redirect(struct sluice_poll *p, struct xdp_buff *xdp)
  * @flags: %XDP_XMIT_FLUSH
  *
  * Works whenever the interface is up, with or without a program of its own.
- *
  * Context: BH off, any CPU.
  * Return: how many were taken, or negative errno if none could be; the caller
  * frees the rest.

@@ -42,7 +42,7 @@ struct e1000_hw {
 
 static inline struct e1000_hw *e1000_hw(const struct sluice_nic *nic)
 {
-	return sluice_hw(nic);
+	return nic->hw;
 }
 
 static inline void e1000_write(const struct sluice_nic *nic, u32 reg, u32 value)

@@ -346,12 +346,11 @@ class Guest:
     def wait_interfaces(self, timeout=20):
         """Wait until every NIC has a network interface."""
         deadline = time.monotonic() + timeout
-        missing = range(len(self.nics))
-        while time.monotonic() < deadline:
-            missing = [i for i in missing if not self._find_ifname(i)]
-            if not missing:
-                return
+        while None in (names := self.ifnames()) and time.monotonic() < deadline:
             time.sleep(0.1)
+        missing = [i for i, name in enumerate(names) if not name]
+        if not missing:
+            return
         names = ", ".join(f"{self.nics[i].model} {self.pci(i)}" for i in missing)
         raise GuestError(f"no interface after {timeout} s for {names}")
 
@@ -402,36 +401,44 @@ class Guest:
 
     # NICs
 
+    def _pci_addresses(self):
+        return {device["qdev_id"]: "0000:{bus:02x}:{slot:02x}.{function}".format(**device)
+                for bus in self.qmp("query-pci") for device in pci_functions(bus)}
+
     def pci(self, i):
         """PCI address of a NIC as the guest names it."""
-        for bus in self.qmp("query-pci"):
-            for device in pci_functions(bus):
-                if device["qdev_id"] == self.nics[i].id:
-                    return "0000:{bus:02x}:{slot:02x}.{function}".format(**device)
-        raise GuestError(f"{self.nics[i].id} is not plugged in")
+        address = self._pci_addresses().get(self.nics[i].id)
+        if not address:
+            raise GuestError(f"{self.nics[i].id} is not plugged in")
+        return address
 
-    def _find_ifname(self, i):
-        try:
-            directory = f"/sys/bus/pci/devices/{self.pci(i)}/net"
-        except GuestError:
-            return None
-        name = self.sh(f"ls {directory} 2>/dev/null", check=False, bare=True).stdout.strip()
-        if name:
-            self.nics[i].last_ifname = name
-        return name
+    def ifnames(self):
+        """Interface of each NIC, None for one that has none (in this network namespace)."""
+        text = self.sh("ls -d /sys/bus/pci/devices/*/net/* 2>/dev/null", check=False,
+                       bare=True).stdout
+        by_address = {path.split("/")[5]: path.split("/")[7] for path in text.split()}
+        addresses = self._pci_addresses()
+        names = [by_address.get(addresses.get(nic.id)) for nic in self.nics]
+        for nic, name in zip(self.nics, names):
+            nic.last_ifname = name or nic.last_ifname
+        return names
 
     def ifname(self, i):
         """Interface of a NIC; the last known name while it is in another network namespace."""
-        name = self._find_ifname(i) or self.nics[i].last_ifname
+        name = self.ifnames()[i] or self.nics[i].last_ifname
         if not name:
             raise GuestError(f"{self.nics[i].id} has no interface")
         return name
 
     def ethtool_stats(self, i, netns=None):
         """Counters of ethtool -S as a dictionary."""
-        text = self.sh(f"{in_netns(netns)}ethtool -S {self.ifname(i)}").stdout
-        pairs = re.findall(r"^\s*(\S[^:]*): (\d+)$", text, re.M)
-        return {name: int(value) for name, value in pairs}
+        return parse_counters(self.sh(f"{in_netns(netns)}ethtool -S {self.ifname(i)}").stdout)
+
+    def all_ethtool_stats(self):
+        """The same for every NIC, by one command in the guest: a test may ask often."""
+        names = self.ifnames()
+        text = self.sh(";".join(f"echo //; ethtool -S {name}" for name in names)).stdout
+        return [parse_counters(part) for part in text.split("//\n")[1:]]
 
     def link_stats(self, i, netns=None):
         """The standard counters: {"rx": {"packets": ...}, "tx": {...}}."""
@@ -462,6 +469,10 @@ class Guest:
         """AssertionError with the excerpt if the kernel has complained since the last check."""
         complaint = self.log.complaint()
         assert not complaint, f"the guest's kernel complained ({self.log.path}):\n{complaint}"
+
+
+def parse_counters(text):
+    return {name: int(value) for name, value in re.findall(r"^\s*(\S[^:]*): (\d+)$", text, re.M)}
 
 
 def in_netns(netns):

@@ -52,18 +52,26 @@ def moving(stats):
             if re.fullmatch(r"rx\d+_frames|tx\d+_(accepted|xdp_accepted|completed)", name)}
 
 
-def settle(g, i, timeout=15, netns=None):
-    """Wait until the NIC has been quiet for half a second with nothing in flight; its counters."""
+def in_flight(stats):
+    return sum(value for name, value in stats.items() if name.endswith("_in_flight"))
+
+
+def quiet(read, timeout):
+    """The counters (one dictionary per NIC) once they have stood still with nothing in flight."""
     deadline = time.monotonic() + timeout
-    stats = g.ethtool_stats(i, netns)
+    now = read()
     while True:
         time.sleep(0.5)
-        last, stats = stats, g.ethtool_stats(i, netns)
-        in_flight = sum(v for name, v in stats.items() if name.endswith("_in_flight"))
-        if moving(last) == moving(stats) and not in_flight:
-            return stats
-        assert time.monotonic() < deadline, \
-            f"NIC {i} not quiet after {timeout} s: {in_flight} in flight, {moving(stats)}"
+        last, now = now, read()
+        if [moving(s) for s in last] == [moving(s) for s in now] and not any(map(in_flight, now)):
+            return now
+        assert time.monotonic() < deadline, f"not quiet after {timeout} s: " + \
+            ", ".join(f"{in_flight(s)} in flight, {moving(s)}" for s in now)
+
+
+def settle(g, i, timeout=15, netns=None):
+    """Wait until the NIC has been quiet for half a second; its counters."""
+    return quiet(lambda: [g.ethtool_stats(i, netns)], timeout)[0]
 
 
 def ledger(g, i, netns=None):
@@ -71,3 +79,11 @@ def ledger(g, i, netns=None):
     stats = settle(g, i, netns=netns)
     assert_balanced(stats)
     return stats
+
+
+def ledger_of_all(g):
+    """The same for every NIC of the guest."""
+    all_stats = quiet(g.all_ethtool_stats, 15)
+    for stats in all_stats:
+        assert_balanced(stats)
+    return all_stats

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a user types at the top of the tree: make run, plain make and the set-up."""
+import os
+import shutil
+import subprocess
+
+import pytest
+
+import guest
+from guest import PROJECT, distribution_kernel
+
+NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+
+
+def call(command, cwd=PROJECT, **environment):
+    """Status and output; MAKEFLAGS of the make that runs the tests must not leak in."""
+    env = {k: v for k, v in os.environ.items() if not k.startswith("MAKE") and k != "MFLAGS"}
+    done = subprocess.run(command, cwd=cwd, env={**env, **environment}, check=False, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    return done.returncode, done.stdout
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory):
+    """A copy of the sources with nothing built in it, and its own build."""
+    copy = tmp_path_factory.mktemp("tree") / "sluice"
+    copy.mkdir()
+    for name in ["Makefile", "Kbuild", "include", "src", "scripts"]:
+        ignore = shutil.ignore_patterns("*.o", "*.ko", ".*.cmd", "*.mod*", "__pycache__")
+        source = os.path.join(PROJECT, name)
+        if os.path.isdir(source):
+            shutil.copytree(source, copy / name, ignore=ignore)
+        else:
+            shutil.copy(source, copy / name)
+    before = listing(copy)
+    kdir = os.path.join(distribution_kernel(), "headers")
+    status, output = call(["make", f"KDIR={kdir}"], copy)
+    assert status == 0, output
+    return copy, kdir, before
+
+
+def listing(directory):
+    return sorted(os.path.join(d, f) for d, _, files in os.walk(directory) for f in files)
+
+
+def test_make_run_does_the_main_job(tree):
+    status, output = call(["make", "run"], tree[0])
+    assert status == 0, output
+    last = output.splitlines()[-1]
+    assert "steps, all ok" in last, output
+
+
+def test_make_builds_a_module_that_nothing_loads_by_itself(tree):
+    copy, _, _ = tree
+
+    def modinfo(field):
+        return subprocess.run(["/sbin/modinfo", "-F", field, copy / "sluice.ko"], check=True,
+                              stdout=subprocess.PIPE, text=True).stdout.strip()
+
+    assert modinfo("vermagic").split()[0] == os.path.basename(
+        distribution_kernel()).removeprefix("kernel-")
+    assert (modinfo("alias"), modinfo("parm"), modinfo("license")) == ("", "", "GPL")
+
+
+def test_make_modules_install_installs_the_module(tree, tmp_path):
+    copy, kdir, _ = tree
+    status, output = call(["make", "modules_install", f"KDIR={kdir}",
+                           f"INSTALL_MOD_PATH={tmp_path}"], copy)
+    assert status == 0, output
+    assert [os.path.basename(p).split(".")[0] for p in listing(tmp_path)
+            if "sluice" in p] == ["sluice"]
+
+
+def test_make_names_a_missing_kernel(tree):
+    copy, _, _ = tree
+    status, output = call(["make", "KERNELRELEASE=0.0.0-none"], copy)
+    assert status != 0
+    assert "no kernel headers in /lib/modules/0.0.0-none/build: give KDIR=" in output
+
+
+def test_make_clean_leaves_the_sources_only(tree):
+    copy, kdir, before = tree
+    status, output = call(["make", "clean", f"KDIR={kdir}"], copy)
+    assert status == 0, output
+    assert listing(copy) == before
+
+
+def test_make_help_lists_every_target():
+    _, output = call(["make", "help"])
+    for target in ["run", "test", "check", "shell", "modules_install", "clean"]:
+        assert f"make {target}" in output
+
+
+def test_ci_does_nothing_but_make_test():
+    with open(os.path.join(PROJECT, ".ci", "run"), encoding="utf-8") as f:
+        lines = [line.strip() for line in f if not line.startswith("#")]
+    assert lines == ["exec make test"]
+
+
+def missing_packages(tmp_path, user=()):
+    """What scripts/setup says on a machine whose package database is empty."""
+    (tmp_path / "status").write_text("")
+    os.chmod(tmp_path, 0o755)
+    return call([*user, "bash", "scripts/setup", "test"], DPKG_ADMINDIR=str(tmp_path))
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+def test_setup_without_root_names_the_packages_and_stops(tmp_path):
+    for parent in [tmp_path, *tmp_path.parents[:2]]:
+        os.chmod(parent, 0o755)
+    status, output = missing_packages(tmp_path, NOBODY)
+    assert status == 1
+    assert "  ethtool: reads and sets the NIC in the guest\n" in output
+    assert "not root, so nothing was installed. As root: apt-get install " in output
+
+
+def test_setup_never_installs_a_kernel():
+    with open(os.path.join(PROJECT, "scripts", "setup"), encoding="utf-8") as f:
+        names = [line.split("|")[0].strip() for line in f if line.count("|") == 2]
+    names = [name for name in names if name.replace("-", "").replace(".", "").isalnum()]
+    assert len(names) > 20
+    _, plan = call(["apt-get", "-s", "-q", "--no-install-recommends", "--reinstall", "install",
+                    *names])
+    planned = [line.split()[1] for line in plan.splitlines() if line.startswith("Inst ")]
+    assert planned, plan
+    assert not [p for p in planned if p.startswith(("linux-image", "linux-headers", "initramfs"))]
+
+
+# KVM
+
+@pytest.mark.parametrize("works, answer", [(True, "kvm"), (False, "tcg")])
+def test_kvm_is_used_only_after_a_probe_boot(monkeypatch, tmp_path, works, answer):
+    probes = []
+
+    def probe(kernel):
+        probes.append(kernel)
+        return works
+
+    monkeypatch.setattr(guest, "probe_kvm", probe)
+    monkeypatch.setattr(guest, "cache_dir", lambda: str(tmp_path))
+    monkeypatch.setattr(os, "access", lambda *_: True)
+    assert [guest.accelerator("/k/kernel-a"), guest.accelerator("/k/kernel-a")] == [answer] * 2
+    assert probes == ["/k/kernel-a"]
+    guest.accelerator("/k/kernel-b")
+    assert probes == ["/k/kernel-a", "/k/kernel-b"]
+
+
+def test_no_kvm_device_means_software_emulation(monkeypatch):
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert guest.accelerator("/k/kernel-a") == "tcg"

@@ -19,6 +19,11 @@ class Capture:
         parsed = [frames.parse(frame) for frame in self.frames() if frame[6:12] == sender]
         return [packet for packet in parsed if packet.dport == port]
 
+    def connection(self, sender, port):
+        """The packets of the sender's last connection to a port; earlier ones were refused."""
+        packets = self.packets(sender, port)
+        return [packet for packet in packets if packet.sport == packets[-1].sport]
+
     def wait_packets(self, sender, port, count):
         """The same, once there are so many of them."""
         return wait_for(lambda: self.packets(sender, port), lambda seen: len(seen) >= count, 10,

@@ -96,6 +96,7 @@ SENDERS = {"copy": send_copy, "sendfile": send_file, "zerocopy": send_zerocopy}
 
 def send(args):
     sock = stream_socket(args)
+    sock.settimeout(None)
     data = payload(args.bytes, args.seed)
     SENDERS[args.how](sock, data)
     sock.shutdown(socket.SHUT_WR)

@@ -4,7 +4,7 @@ import pytest
 
 from xdp import LONGEST, PUSH_FILL, SHORTEST, Op, Verdict, received
 
-pytest_plugins = ["xdp"]
+pytest_plugins = ["xdp_fixtures"]
 
 ETH_LEN = 14
 BUFFER = 2048
@@ -16,8 +16,9 @@ RETURNS = [Verdict.PASS, Verdict.TX]
 
 @pytest.fixture(scope="module")
 def jumbo(module_ports):
-    """The first NIC at its largest MTU for the whole module: each change costs a second."""
+    """The first NIC at its largest MTU for the whole module."""
     port = module_ports[0]
+    port.usual_mtu = LONGEST_MTU
     port.set_mtu(LONGEST_MTU)
     return port
 
@@ -25,7 +26,6 @@ def jumbo(module_ports):
 @pytest.fixture
 def port(jumbo, ports):
     """The first NIC with the obeying program."""
-    jumbo.set_mtu(LONGEST_MTU)
     jumbo.attach("obey_frags")
     return jumbo
 

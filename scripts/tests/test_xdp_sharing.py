@@ -8,7 +8,7 @@ from ledger import assert_balanced
 from tracepoints import counted_events
 from xdp import HEADER, To, Verdict, received, sources
 
-pytest_plugins = ["xdp"]
+pytest_plugins = ["xdp_fixtures"]
 
 EACH = 6000
 LENGTH = 200

@@ -4,7 +4,7 @@ import pytest
 
 from xdp import SHORTEST, To, Verdict, received
 
-pytest_plugins = ["xdp"]
+pytest_plugins = ["xdp_fixtures"]
 
 VID = 5
 TCI = 3 << 13 | VID

@@ -11,11 +11,8 @@ import json
 import re
 import struct
 
-import pytest
-
 import bpf
 from counters import wait_for
-from guest import Guest, Nic
 from ledger import assert_balanced
 from topology import wait_carrier
 
@@ -98,6 +95,8 @@ class Port:
         self.name = guest.ifname(index)
         self.wire = guest.wires.get(index)
         self.mac = bytes.fromhex(guest.nics[index].mac.replace(":", ""))
+        # What a test's end goes back to; a module may choose another, as each change costs a second
+        self.usual_mtu = 1500
         # The guest's own neighbour discovery would show up in exact counts.
         guest.sh(f"echo 1 >/proc/sys/net/ipv6/conf/{self.name}/disable_ipv6; "
                  f"ip link set dev {self.name} up")
@@ -158,7 +157,9 @@ class Port:
     # Interface
 
     def stats(self):
-        return self.guest.ethtool_stats(self.index)
+        """The counters of ethtool -S; asked by name, as looking the name up costs a command."""
+        text = self.sh("ethtool -S IF").stdout
+        return {name: int(value) for name, value in re.findall(r"^\s*(\w+): (\d+)$", text, re.M)}
 
     def set_mtu(self, mtu, check=True):
         return self.sh(f"ip link set dev IF mtu {mtu}", check=check)
@@ -187,10 +188,13 @@ class Port:
 
     def read_sink(self, path, count, timeout=10):
         """The first `count` frames in the sink, then whatever is there: more is for the test."""
+        found = []
+
         def read():
-            text = self.sh(f"base64 -w0 {path}").stdout
-            return parse_sink(text)
-        return wait_for(read, lambda sunk: len(sunk) >= count, timeout, f"{count} frames at {path}")
+            found[:] = parse_sink(self.sh(f"base64 -w0 {path}").stdout)
+            return len(found)
+        wait_for(read, lambda number: number >= count, timeout, f"{count} frames at {path}")
+        return found
 
 
 def object_of(program):
@@ -232,31 +236,18 @@ def check_ledger(port):
     return stats
 
 
-def restore(port):
-    """Undo what a test may have set on an interface, and let go of the programs."""
-    port.sh("ip link set dev IF xdpdrv off; ip link set dev IF xdpgeneric off; "
-            "ip link set dev IF up; ip link set dev IF mtu 1500; rm -rf /sys/fs/bpf/IF")
-    port.wait_carrier()
-    port.wire.drain()
+def restore(ports):
+    """Undo what a test may have set on the interfaces, and let go of the programs.
 
-
-@pytest.fixture(scope="module")
-def xdp_guest():
-    """A guest with two NICs, the test holding the wires of both."""
-    with Guest(nics=[Nic(), Nic()]) as guest:
-        yield guest
-
-
-@pytest.fixture(scope="module")
-def module_ports(xdp_guest):
-    """The two NICs, up and quiet, for a module's tests to share."""
-    return [Port(xdp_guest, 0), Port(xdp_guest, 1)]
-
-
-@pytest.fixture
-def ports(module_ports):
-    """The two NICs; afterwards without a program and with balanced counters."""
-    yield module_ports
-    for port in module_ports:
-        restore(port)
+    One command for all of it, as each costs as much as thousands of frames.
+    """
+    commands = "; ".join(
+        f"ip link set dev {port.name} xdpdrv off; ip link set dev {port.name} xdpgeneric off; "
+        f"ip link set dev {port.name} up; ip link set dev {port.name} mtu {port.usual_mtu}; "
+        f"rm -rf /sys/fs/bpf/{port.name}; "
+        f"until grep -q 1 /sys/class/net/{port.name}/carrier; do sleep 0.05; done"
+        for port in ports)
+    ports[0].sh(commands)
+    for port in ports:
+        port.wire.drain()
         check_ledger(port)

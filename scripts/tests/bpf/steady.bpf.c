@@ -31,4 +31,13 @@ int steady_pass(struct xdp_md *ctx)
 	return steady(ctx, XDP_PASS);
 }
 
+/* Without a map that belongs to one kind of program only, as a devmap does: it
+ * may take the place of one with frags support and keep its counts.
+ */
+SEC("xdp")
+int steady_linear(struct xdp_md *ctx)
+{
+	return steady(ctx, XDP_DROP);
+}
+
 char _license[] SEC("license") = "GPL";

@@ -83,20 +83,20 @@ class Nic:
 class Job:
     """A command running in the guest's background."""
 
-    def __init__(self, agent, number, command):
-        self.agent = agent
+    def __init__(self, channel, number, command):
+        self.channel = channel
         self.number = number
         self.command = command
 
     def done(self):
-        return self.number in self.agent.results
+        return self.number in self.channel.results
 
     def wait(self, timeout=30):
         """Result of the command; GuestError (and the command is killed) if it does not end."""
-        result = self.agent.wait(self.number, timeout)
+        result = self.channel.wait(self.number, timeout)
         if result is None:
-            self.agent.request("kill", self.number)
-            partial = self.agent.wait(self.number, 10)
+            self.channel.request("kill", self.number)
+            partial = self.channel.wait(self.number, 10)
             output = partial.stdout if partial else "(none)"
             raise GuestError(f"no end after {timeout} s: {self.command}\n{output}")
         return result
@@ -104,11 +104,11 @@ class Job:
     def stop(self, timeout=15):
         """Terminate the command and return what it has printed."""
         if not self.done():
-            self.agent.request("kill", self.number)
+            self.channel.request("kill", self.number)
         return self.wait(timeout)
 
 
-class Agent:
+class CommandChannel:
     """Host end of the command channel.  scripts/guest-init documents the lines it carries."""
 
     def __init__(self, path):
@@ -196,7 +196,7 @@ class Guest:
         self.accel = accel
         self.interactive = interactive
         self.process = None
-        self.agent = None
+        self.channel = None
         self.monitor = None
         self.wires = {}
         self.boot_seconds = None
@@ -226,7 +226,7 @@ class Guest:
         self.log = Console(os.path.join(self.run_dir, "console.log"))
         try:
             self._start_qemu()
-            if not self.agent.wait_ready(BOOT_TIMEOUT):
+            if not self.channel.wait_ready(BOOT_TIMEOUT):
                 raise GuestError(f"the guest did not boot within {BOOT_TIMEOUT} s")
             self._load_driver()
         except BaseException as error:
@@ -256,7 +256,7 @@ class Guest:
             self.process = subprocess.Popen(args, stderr=stderr,
                                             **({} if self.interactive else terminal))
         self.monitor = Qmp(self._connectable("qmp"))
-        self.agent = Agent(self._connectable("agent"))
+        self.channel = CommandChannel(self._connectable("channel"))
 
     def _connectable(self, name):
         """Path of a socket of QEMU's, waiting until it is there; GuestError if QEMU has ended."""
@@ -280,8 +280,8 @@ class Guest:
                 "-chardev", f"file,id=console,path={self.log.path}", "-serial", "chardev:console",
                 "-qmp", f"unix:{run}/qmp,server=on,wait=off",
                 "-device", "virtio-serial-pci",
-                "-chardev", f"socket,id=agent,path={run}/agent,server=on,wait=off",
-                "-device", "virtserialport,chardev=agent,name=sluice.agent",
+                "-chardev", f"socket,id=channel,path={run}/channel,server=on,wait=off",
+                "-device", "virtserialport,chardev=channel,name=sluice.commands",
                 "-fsdev", "local,id=host,path=/,security_model=none,readonly=on,multidevs=remap",
                 "-device", "virtio-9p-pci,fsdev=host,mount_tag=host"]
         for nic in self.nics:
@@ -359,7 +359,7 @@ class Guest:
         if self in Guest.running:
             Guest.running.remove(self)
         with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-            self.agent.request("off", 0)
+            self.channel.request("off", 0)
             self.process.wait(10)
         self._kill()
 
@@ -367,7 +367,7 @@ class Guest:
         if self.process and self.process.poll() is None:
             self.process.send_signal(signal.SIGKILL)
             self.process.wait()
-        for closable in [self.agent, self.monitor, *self.wires.values()]:
+        for closable in [self.channel, self.monitor, *self.wires.values()]:
             if closable:
                 closable.close()
 
@@ -380,7 +380,7 @@ class Guest:
     def sh(self, cmd, timeout=30, check=True, bare=False):
         """Run a shell command; GuestError with its output when it fails and check is set."""
         try:
-            result = self.agent.start(cmd, bare).wait(timeout)
+            result = self.channel.start(cmd, bare).wait(timeout)
         except (GuestError, OSError) as error:
             raise GuestError(f"{error}\n{self._post_mortem()}") from None
         if check and result.status != 0:
@@ -389,7 +389,7 @@ class Guest:
 
     def spawn(self, cmd, bare=False):
         """Start a shell command in the background."""
-        return self.agent.start(cmd, bare)
+        return self.channel.start(cmd, bare)
 
     def put(self, path, data):
         """Write bytes to a file of the guest."""

@@ -53,13 +53,13 @@ def test_make_run_does_the_main_job(tree):
 def test_make_builds_a_module_that_nothing_loads_by_itself(tree):
     copy, _, _ = tree
 
-    def modinfo(field):
-        return subprocess.run(["/sbin/modinfo", "-F", field, copy / "sluice.ko"], check=True,
+    def modinfo(*options):
+        return subprocess.run(["/sbin/modinfo", *options, copy / "sluice.ko"], check=True,
                               stdout=subprocess.PIPE, text=True).stdout.strip()
 
-    assert modinfo("vermagic").split()[0] == os.path.basename(
+    assert modinfo("-F", "vermagic").split()[0] == os.path.basename(
         distribution_kernel()).removeprefix("kernel-")
-    assert (modinfo("alias"), modinfo("parm"), modinfo("license")) == ("", "", "GPL")
+    assert (modinfo("-F", "alias"), modinfo("-p"), modinfo("-F", "license")) == ("", "", "GPL")
 
 
 def test_make_modules_install_installs_the_module(tree, tmp_path):

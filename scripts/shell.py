@@ -42,7 +42,8 @@ def main():
     with Guest(nics=nics, extra_args=terminal_args(), interactive=True) as g:
         g.put("/run/banner", greet(g).encode())
         g.spawn(f"exec </dev/hvc0 >/dev/hvc0 2>&1; {terminal_settings()}; cd {PROJECT};"
-                "cat /run/banner; export PS1='guest:\\w# '; exec setsid -c -w bash --norc -i").wait(None)
+                "cat /run/banner; export PS1='guest:\\w# ';"
+                "exec setsid -c -w bash --norc -i").wait(None)
     print(f"\r\nconsole log: {g.log.path}")
     return 0
 

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Issue: PCI hot-unplug, unbind, dead reads, PCI error recovery and shutdown, under traffic."""
+"""PCI hot-unplug, unbind, dead reads, PCI error recovery and shutdown, under traffic."""

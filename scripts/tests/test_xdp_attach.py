@@ -191,7 +191,8 @@ def test_features_are_true(ports):
     assert parse_features(port.sh(f"{reader} show IF").stdout) == (DOWN, VLAN_TAG)
     port.sh("ip link set dev IF up")
     assert parse_features(port.sh(f"{reader} show IF").stdout) == (UP, VLAN_TAG)
-    lines = port.sh("cat /tmp/features").stdout.splitlines()
+    lines = wait_for(lambda: port.sh("cat /tmp/features").stdout.splitlines(),
+                     lambda seen: len(seen) >= 2, 5, "two notifications")
     job.stop()
     assert [parse_features(line)[0] for line in (lines[0], lines[-1])] == [DOWN, UP]
 

@@ -116,8 +116,10 @@ int sluice_reset(struct sluice_nic *nic)
 		return 0;
 	}
 	netdev_err(nic->netdev,
-		   "device does not answer after a reset (error %d), giving it up\n",
+		   "device does not answer after a reset (error %d), giving it up; unbind and bind it to retry\n",
 		   err);
+	xdp_features_clear_redirect_target(nic->netdev);
+	netif_carrier_off(nic->netdev);
 	netif_device_detach(nic->netdev);
 	sluice_irq_free(nic);
 	sluice_rings_free(nic, &rings);
@@ -134,19 +136,24 @@ void sluice_reset_work(struct work_struct *work)
 	rtnl_unlock();
 }
 
-/* The watchdog holds all tx locks. */
+/* The watchdog has frozen the queues, which holds back the stack but not XDP. */
 void sluice_tx_timeout(struct net_device *netdev, unsigned int txq)
 {
 	struct sluice_nic *nic = netdev_priv(netdev);
 	struct sluice_vector *v = nic->vec[txq];
+	struct sluice_txq *q;
 
-	sluice_tx_stats_add(&v->tx_stats, SLUICE_TX_TIMEOUTS, 1);
-	if (v->tx)
+	__netif_tx_lock(v->nq, smp_processor_id());
+	q = v->tx_open ? v->tx : NULL;
+	if (q) {
+		sluice_tx_stats_add(q->stats, SLUICE_TX_TIMEOUTS, 1);
 		netdev_warn(netdev, "tx%u hangs: head %u, tail %u, %u of %u descriptors used; resetting\n",
-			    txq, v->tx->head & v->tx->mask,
-			    v->tx->tail & v->tx->mask, sluice_txq_pending(v->tx),
-			    v->tx->mask + 1);
-	schedule_work(&nic->reset_work);
+			    txq, q->head & q->mask, q->tail & q->mask,
+			    sluice_txq_pending(q), q->mask + 1);
+	}
+	__netif_tx_unlock(v->nq);
+	if (q)
+		schedule_work(&nic->reset_work);
 }
 
 /* Buffers fit every MTU, so only the filter and what a program bears change. */

@@ -252,7 +252,7 @@ static void sluice_error_resume(struct pci_dev *pdev)
 	rtnl_lock();
 	if (sluice_continue(nic))
 		netdev_err(nic->netdev,
-			   "cannot open again after a PCI error; take the interface down and up to retry\n");
+			   "cannot open again after a PCI error; unbind and bind the device to retry\n");
 	rtnl_unlock();
 }
 

@@ -68,12 +68,14 @@ static void sluice_rxq_put_pages(struct sluice_rxq *q)
 		page_pool_put_full_page(q->pool, q->page[i], false);
 }
 
+/* A larger ring is a wish: no process shall be killed for it. */
 static int sluice_rxq_get_pages(struct sluice_rxq *q)
 {
+	gfp_t gfp = GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN;
 	u32 i;
 
 	for (i = 0; i <= q->mask; i++) {
-		q->page[i] = page_pool_alloc_pages(q->pool, GFP_KERNEL);
+		q->page[i] = page_pool_alloc_pages(q->pool, gfp);
 		if (!q->page[i])
 			return -ENOMEM;
 	}
@@ -87,10 +89,9 @@ static struct page_pool *sluice_pool_create(struct sluice_vector *v, u32 size)
 		.pool_size	= size,
 		.nid		= NUMA_NO_NODE,
 		.dev		= &v->nic->pdev->dev,
-		.napi		= &v->napi,
 		/* XDP_TX sends from the very page. */
 		.dma_dir	= DMA_BIDIRECTIONAL,
-		.offset		= SLUICE_RX_HEADROOM,
+		.offset		= XDP_PACKET_HEADROOM,
 		.max_len	= SLUICE_RX_BUF_LEN,
 		.netdev		= v->nic->netdev,
 		.queue_idx	= v->index,
@@ -228,8 +229,7 @@ int sluice_rings_alloc(struct sluice_nic *nic, const struct sluice_config *cfg,
 	return 0;
 }
 
-/* Open a transmit ring to all its users. */
-static void sluice_txq_open(struct sluice_vector *v, struct sluice_txq *q)
+static void sluice_txq_install(struct sluice_vector *v, struct sluice_txq *q)
 {
 	q->head = 0;
 	q->tail = 0;
@@ -237,25 +237,26 @@ static void sluice_txq_open(struct sluice_vector *v, struct sluice_txq *q)
 	q->armed = false;
 	q->ctx[0] = 0;
 	netdev_tx_reset_queue(v->nq);
+	v->tx = q;
+}
+
+static void sluice_txq_open(struct sluice_vector *v)
+{
 	__netif_tx_lock_bh(v->nq);
-	WRITE_ONCE(v->tx, q);
+	v->tx_open = true;
+	netif_tx_wake_queue(v->nq);
 	__netif_tx_unlock_bh(v->nq);
 }
 
-/* Shut all of them out. The stack is stopped in the same critical section: NAPI
- * wakes the queue of an open ring only. ndo_xdp_xmit asks for nothing but the
- * ring.
+/* Shut all producers out. The stack is stopped in the same critical section:
+ * cleaning wakes the queue of an open ring only.
  */
-static struct sluice_txq *sluice_txq_close(struct sluice_vector *v)
+static void sluice_txq_close(struct sluice_vector *v)
 {
-	struct sluice_txq *q;
-
 	__netif_tx_lock_bh(v->nq);
+	v->tx_open = false;
 	netif_tx_stop_queue(v->nq);
-	q = v->tx;
-	WRITE_ONCE(v->tx, NULL);
 	__netif_tx_unlock_bh(v->nq);
-	return q;
 }
 
 /* What the device never sent is lost, by name. */
@@ -285,7 +286,7 @@ static bool sluice_txq_idle(const struct sluice_engine *engine,
 	bool idle;
 
 	__netif_tx_lock_bh(q->nq);
-	engine->tx_reap(q);
+	engine->tx_clean(q);
 	idle = q->head == q->kicked;
 	__netif_tx_unlock_bh(q->nq);
 	return idle;
@@ -323,8 +324,7 @@ static void sluice_drain_rx(struct sluice_nic *nic)
 	}
 }
 
-static void sluice_drain_tx(struct sluice_nic *nic,
-			    const struct sluice_rings *rings)
+static void sluice_drain_tx(struct sluice_nic *nic)
 {
 	const struct sluice_engine *engine = nic->board->engine;
 	bool idle;
@@ -333,11 +333,15 @@ static void sluice_drain_tx(struct sluice_nic *nic,
 	for (i = 0; i < nic->nvec; i++)
 		read_poll_timeout(sluice_txq_idle, idle, idle,
 				  SLUICE_IDLE_POLL_US, SLUICE_IDLE_TIMEOUT_US,
-				  false, engine, rings->tx[i]);
+				  false, engine, nic->vec[i]->tx);
 }
 
+/* The pool recycles through NAPI from here on, and not before: rings that are
+ * never put to work are freed while the NAPI of the old ones runs.
+ */
 static void sluice_vector_up(struct sluice_vector *v)
 {
+	v->rx->pool->p.napi = &v->napi;
 	napi_enable(&v->napi);
 	netif_queue_set_napi(v->nic->netdev, v->index, NETDEV_QUEUE_TYPE_RX,
 			     &v->napi);
@@ -372,13 +376,16 @@ void sluice_up(struct sluice_nic *nic, struct sluice_rings *rings)
 		v->masked = false;
 		v->rx = rings->rx[i];
 		nic->board->engine->rx_fill(v->rx);
-		sluice_txq_open(v, rings->tx[i]);
+		sluice_txq_install(v, rings->tx[i]);
 		sluice_vector_up(v);
 	}
 	nic->board->ops->start(nic);
 	set_bit(SLUICE_UP, &nic->state);
+	/* An address may have been added since start looked. */
+	sluice_apply_rx_mode(nic);
 	nic->board->ops->irq_on(nic);
-	netif_tx_wake_all_queues(nic->netdev);
+	for (i = 0; i < nic->nvec; i++)
+		sluice_txq_open(nic->vec[i]);
 }
 
 /**
@@ -405,9 +412,9 @@ void sluice_down(struct sluice_nic *nic, struct sluice_rings *rings,
 	if (orderly)
 		sluice_drain_rx(nic);
 	for (i = 0; i < nic->nvec; i++)
-		rings->tx[i] = sluice_txq_close(nic->vec[i]);
+		sluice_txq_close(nic->vec[i]);
 	if (orderly)
-		sluice_drain_tx(nic, rings);
+		sluice_drain_tx(nic);
 	ops->irq_off(nic);
 	synchronize_irq(nic->pdev->irq);
 	for (i = 0; i < nic->nvec; i++)
@@ -415,7 +422,9 @@ void sluice_down(struct sluice_nic *nic, struct sluice_rings *rings,
 	ops->tx_stop(nic);
 	for (i = 0; i < nic->nvec; i++) {
 		rings->rx[i] = nic->vec[i]->rx;
+		rings->tx[i] = nic->vec[i]->tx;
 		nic->vec[i]->rx = NULL;
+		nic->vec[i]->tx = NULL;
 		sluice_rxq_drop_chain(rings->rx[i]);
 		sluice_txq_purge(rings->tx[i]);
 	}

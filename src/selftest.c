@@ -182,6 +182,7 @@ static u64 sluice_test_registers(struct sluice_nic *nic)
 	wrong = nic->board->ops->test_regs(nic);
 	err = nic->board->ops->reset(nic);
 	sluice_up(nic, &rings);
+	sluice_update_link(nic);
 	return err ? ~0ULL : wrong;
 }
 

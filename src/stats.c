@@ -127,7 +127,7 @@ static u64 sluice_in_flight(struct sluice_vector *v)
 	u32 i;
 
 	__netif_tx_lock_bh(v->nq);
-	q = v->tx;
+	q = v->tx_open ? v->tx : NULL;
 	for (i = q ? q->head : 0; q && i != q->tail;
 	     i += sluice_tx_slot(q, i)->descs)
 		frames++;
@@ -203,6 +203,7 @@ static void sluice_stats64_queues(struct sluice_nic *nic,
 		stats->rx_dropped += sluice_rx_lost(rx);
 		stats->rx_length_errors += rx[SLUICE_RX_LENGTH_ERR] +
 					   rx[SLUICE_RX_CHAIN_ERR];
+		stats->rx_errors += rx[SLUICE_RX_HW_ERR_DROP];
 		stats->tx_packets += tx[SLUICE_TX_PACKETS];
 		stats->tx_bytes += tx[SLUICE_TX_BYTES];
 		stats->tx_dropped += sluice_tx_lost(tx);
@@ -219,7 +220,7 @@ static void sluice_stats64_device(const u64 *dev,
 	stats->rx_length_errors += dev[SLUICE_DEV_LENGTH_ERR] +
 				   dev[SLUICE_DEV_UNDERSIZE] +
 				   dev[SLUICE_DEV_OVERSIZE];
-	stats->rx_errors = stats->rx_crc_errors + stats->rx_frame_errors +
+	stats->rx_errors += stats->rx_crc_errors + stats->rx_frame_errors +
 			   stats->rx_length_errors + dev[SLUICE_DEV_RX_ERR];
 	stats->tx_aborted_errors = dev[SLUICE_DEV_EXCESS_COLL];
 	stats->tx_window_errors = dev[SLUICE_DEV_LATE_COLL];

@@ -55,7 +55,7 @@ struct sluice_dp {
  * @netdev_ops: net_device_ops with the format's own start_xmit and xdp_xmit
  * @poll: NAPI poll
  * @rx_fill: post every slot's buffer; the ring is stopped
- * @tx_reap: clean what the device has sent; under the tx lock
+ * @tx_clean: clean what the device has sent; under the tx lock
  * @rx_pending: is there a completion that NAPI has not taken?
  * @rx_desc_size: bytes of a receive descriptor
  * @tx_desc_size: bytes of a transmit descriptor
@@ -64,7 +64,7 @@ struct sluice_engine {
 	const struct net_device_ops *netdev_ops;
 	int (*poll)(struct napi_struct *napi, int budget);
 	void (*rx_fill)(struct sluice_rxq *q);
-	void (*tx_reap)(struct sluice_txq *q);
+	void (*tx_clean)(struct sluice_txq *q);
 	bool (*rx_pending)(const struct sluice_rxq *q);
 	u8 rx_desc_size;
 	u8 tx_desc_size;
@@ -170,9 +170,10 @@ struct sluice_config {
  * @remove: release what probe took; may be NULL
  * @reset: bring the device to a known, silent state; negative errno if it does
  *	not answer
- * @start: program the rings and all settings, then let frames in and out
+ * @start: program the rings and all settings, then let frames in and out; no
+ *	producer is let at the transmit ring before it returns
  * @rx_stop: stop reception; frames already in the ring stay there
- * @tx_stop: stop transmission
+ * @tx_stop: stop transmission, and return when no DMA is under way
  * @irq_on: allow interrupts
  * @irq_off: forbid them
  * @irq: the interrupt handler
@@ -186,7 +187,7 @@ struct sluice_config {
  * @set_link_ksettings: as ethtool's; RTNL
  * @restart_autoneg: RTNL
  * @get_pause: read flow control
- * @set_pause: set flow control, extack on refusal
+ * @set_pause: set flow control; 0 or negative errno
  * @get_coalesce: microseconds between interrupts, %-EOPNOTSUPP if not settable
  * @set_coalesce: set it, extack on refusal
  * @regs_len: bytes of the register dump, a constant of the backend
@@ -291,7 +292,7 @@ enum sluice_state {
  * @reset_work: takes a hung device through a reset
  * @link_work: reads the link after an interrupt said it changed
  * @dev_lock: guards @dev_count and the device's clear-on-read counters
- * @dev_count: device counters since probe; ETHTOOL_STAT_NOT_SET = not kept
+ * @dev_count: device counters since probe
  * @features: netdev features that the device is set to; netdev->features
  *	follows only after ndo_set_features
  * @vlans: VLAN ids let in

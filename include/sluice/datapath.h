@@ -16,16 +16,15 @@
 static __always_inline void sluice_poll_tx(const struct sluice_dp *dp,
 					   struct sluice_vector *v, int budget)
 {
-	struct sluice_txq *q = READ_ONCE(v->tx);
+	struct sluice_txq *q = v->tx;
 
-	if (!q || READ_ONCE(q->head) == READ_ONCE(q->kicked))
+	if (READ_ONCE(q->head) == READ_ONCE(q->kicked))
 		return;
 	if (likely(budget))
 		__netif_tx_lock(v->nq, smp_processor_id());
 	else if (!__netif_tx_trylock(v->nq))
 		return;
-	if (v->tx)
-		sluice_tx_clean(dp, v->tx, budget);
+	sluice_tx_clean(dp, q, budget);
 	__netif_tx_unlock(v->nq);
 }
 
@@ -47,8 +46,8 @@ static __always_inline int sluice_poll_rx(const struct sluice_dp *dp,
 	};
 	int done = sluice_rx_poll(dp, &p, budget);
 
-	p.tally.count[SLUICE_RX_POLLS] = 1;
-	sluice_rx_stats_publish(&v->rx_stats, &p.tally);
+	p.tally[SLUICE_RX_POLLS] = 1;
+	sluice_rx_stats_publish(&v->rx_stats, p.tally);
 	return done;
 }
 
@@ -125,7 +124,7 @@ static void sluice_##name##_rx_fill(struct sluice_rxq *q)		\
 	sluice_rx_fill_all(&(dp), q);					\
 }									\
 									\
-static void sluice_##name##_tx_reap(struct sluice_txq *q)		\
+static void sluice_##name##_tx_clean(struct sluice_txq *q)		\
 {									\
 	sluice_tx_clean(&(dp), q, 0);					\
 }									\
@@ -160,7 +159,7 @@ const struct sluice_engine sluice_##name##_engine = {			\
 	.netdev_ops	= &sluice_##name##_netdev_ops,			\
 	.poll		= sluice_##name##_poll,				\
 	.rx_fill	= sluice_##name##_rx_fill,			\
-	.tx_reap	= sluice_##name##_tx_reap,			\
+	.tx_clean	= sluice_##name##_tx_clean,			\
 	.rx_pending	= sluice_##name##_rx_pending,			\
 	.rx_desc_size	= rx_size,					\
 	.tx_desc_size	= tx_size,					\

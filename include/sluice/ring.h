@@ -126,10 +126,9 @@ struct sluice_rxq {
  * @dma: bus address of @desc
  *
  * Everybody who fills or cleans holds the tx lock of @nq: ndo_start_xmit,
- * XDP_TX, ndo_xdp_xmit and NAPI. The lock is there already for the four
- * producers; cleaning under it as well lets a producer clean what the device
- * has sent by the time the doorbell returns, which saves the completion
- * interrupt.
+ * XDP_TX, ndo_xdp_xmit and NAPI. The producers need it anyway, as they share one
+ * ring; cleaning under it as well lets a producer clean what the device has
+ * sent by the time the doorbell returns, which saves the completion interrupt.
  */
 struct sluice_txq {
 	__cacheline_group_begin_aligned(read_mostly);
@@ -159,11 +158,12 @@ struct sluice_txq {
  * @napi: the NAPI
  * @nic: owner
  * @rx: receive ring, NULL while closed
- * @tx: transmit ring, NULL while closed; changes under the tx lock only, so
- *	ndo_xdp_xmit, which no queue state holds back, sees an open ring or none
+ * @tx: transmit ring, NULL while closed
+ * @tx_open: frames may enter @tx; changes under the tx lock only. The stack is
+ *	held back by its queue's state, ndo_xdp_xmit by nothing but this
  * @nq: the stack's transmit queue
  * @index: number of the vector and of both queues
- * @masked: the device's interrupt is masked; see the backend's handler
+ * @masked: the device's interrupt is masked, see the backend's handler
  * @rx_stats: counters of the receive queue, from probe to remove
  * @tx_stats: counters of the transmit queue, from probe to remove
  */
@@ -174,6 +174,7 @@ struct sluice_vector {
 	struct sluice_txq *tx;
 	struct netdev_queue *nq;
 	u32 index;
+	bool tx_open;
 	bool masked;
 	struct sluice_rx_stats rx_stats;
 	struct sluice_tx_stats tx_stats;
@@ -204,18 +205,6 @@ static inline u32 sluice_txq_room(const struct sluice_txq *q)
 }
 
 /**
- * sluice_rx_slot() - ring slot of a free-running index
- * @q: the ring
- * @index: the index
- * Context: any.
- * Return: the slot.
- */
-static inline u32 sluice_rx_slot(const struct sluice_rxq *q, u32 index)
-{
-	return index & q->mask;
-}
-
-/**
  * sluice_tx_slot() - slot of a free-running index
  * @q: the ring
  * @index: the index
@@ -229,37 +218,29 @@ sluice_tx_slot(const struct sluice_txq *q, u32 index)
 }
 
 /**
- * sluice_tx_unmap() - undo the mapping of one slot
+ * sluice_tx_release_pieces() - undo all mappings of a frame
  * @q: the ring
- * @slot: the slot
+ * @first: free-running index of its first descriptor
+ * @descs: how many it has
  *
  * Whole heads and fragments are mapped once and cut into pieces afterwards;
  * the slot of the first piece remembers the mapping. dma_unmap_page() undoes
  * dma_map_single() too: both are the same mapping of physical memory.
  * Context: tx lock.
  */
-static __always_inline void sluice_tx_unmap(struct sluice_txq *q,
-					    struct sluice_tx_slot *slot)
-{
-	if (slot->len)
-		dma_unmap_page(q->dev, slot->dma, slot->len, DMA_TO_DEVICE);
-	slot->len = 0;
-}
-
-/**
- * sluice_tx_release_pieces() - unmap all pieces of a frame
- * @q: the ring
- * @first: free-running index of its first descriptor
- * @descs: how many it has
- * Context: tx lock.
- */
 static __always_inline void sluice_tx_release_pieces(struct sluice_txq *q,
 						     u32 first, u32 descs)
 {
+	struct sluice_tx_slot *slot;
 	u32 i;
 
-	for (i = 0; i < descs; i++)
-		sluice_tx_unmap(q, sluice_tx_slot(q, first + i));
+	for (i = first; i != first + descs; i++) {
+		slot = sluice_tx_slot(q, i);
+		if (slot->len)
+			dma_unmap_page(q->dev, slot->dma, slot->len,
+				       DMA_TO_DEVICE);
+		slot->len = 0;
+	}
 }
 
 #endif

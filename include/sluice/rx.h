@@ -25,7 +25,7 @@ static __always_inline void sluice_rx_post(const struct sluice_dp *dp,
 {
 	trace_sluice_rx_post(q->vec->napi.dev, q->vec->index, slot);
 	dp->rx_post(q, slot, page_pool_get_dma_addr(q->page[slot]) +
-			     SLUICE_RX_HEADROOM);
+			     XDP_PACKET_HEADROOM);
 }
 
 /**
@@ -43,7 +43,7 @@ static __always_inline void sluice_rx_keep(const struct sluice_dp *dp,
 {
 	dma_addr_t dma = page_pool_get_dma_addr(q->page[c->slot]);
 
-	dma_sync_single_range_for_device(q->pool->p.dev, dma, SLUICE_RX_HEADROOM,
+	dma_sync_single_range_for_device(q->pool->p.dev, dma, XDP_PACKET_HEADROOM,
 					 SLUICE_RX_BUF_LEN, DMA_BIDIRECTIONAL);
 	sluice_rx_post(dp, q, c->slot);
 }
@@ -102,9 +102,9 @@ static __always_inline void sluice_rx_head(struct sluice_rxq *q,
 	struct page *page = q->page[c->slot];
 
 	page_pool_dma_sync_for_cpu(q->pool, page, 0, c->len);
-	net_prefetch(page_address(page) + SLUICE_RX_HEADROOM);
+	net_prefetch(page_address(page) + XDP_PACKET_HEADROOM);
 	xdp_init_buff(&x->xdp, PAGE_SIZE, &q->xdp_rxq);
-	xdp_prepare_buff(&x->xdp, page_address(page), SLUICE_RX_HEADROOM,
+	xdp_prepare_buff(&x->xdp, page_address(page), XDP_PACKET_HEADROOM,
 			 c->len, true);
 }
 
@@ -195,7 +195,7 @@ static __always_inline void sluice_rx_deliver(struct sluice_poll *p,
 	default:
 		xdp_return_buff(&x->xdp);
 	}
-	p->tally.count[fate]++;
+	p->tally[fate]++;
 }
 
 /**
@@ -228,7 +228,7 @@ static __always_inline void sluice_rx_single(const struct sluice_dp *dp,
 
 	if (likely(!fate)) {
 		sluice_rx_head(p->q, c, &x);
-		p->tally.count[SLUICE_RX_BYTES] += c->len;
+		p->tally[SLUICE_RX_BYTES] += c->len;
 		fate = p->prog ? sluice_xdp_run(p, &x.xdp) : SLUICE_RX_PASSED;
 	}
 	if (sluice_rx_leaves(fate)) {
@@ -239,7 +239,7 @@ static __always_inline void sluice_rx_single(const struct sluice_dp *dp,
 		fate = SLUICE_RX_ALLOC_FAIL;
 	}
 	sluice_rx_keep(dp, p->q, c);
-	p->tally.count[fate]++;
+	p->tally[fate]++;
 }
 
 /**
@@ -262,7 +262,7 @@ static __always_inline void sluice_rx_add_frag(struct sluice_rxq *q,
 		xdp_buff_set_frags_flag(xdp);
 	}
 	skb_frag_fill_page_desc(&sinfo->frags[sinfo->nr_frags++], page,
-				SLUICE_RX_HEADROOM, len);
+				XDP_PACKET_HEADROOM, len);
 	sinfo->xdp_frags_size += len;
 	if (page_is_pfmemalloc(page))
 		xdp_buff_set_frag_pfmemalloc(xdp);
@@ -298,17 +298,6 @@ static __always_inline u32 sluice_rx_gather(const struct sluice_dp *dp,
 }
 
 /**
- * sluice_rx_chain_reset() - forget the frame being gathered
- * @q: the ring
- * Context: NAPI, or the ring is stopped.
- */
-static inline void sluice_rx_chain_reset(struct sluice_rxq *q)
-{
-	q->chain_loss = 0;
-	q->chain_len = 0;
-}
-
-/**
  * sluice_rx_finish() - the last buffer of a frame of several has come
  * @p: the poll
  * @c: the completion
@@ -323,15 +312,16 @@ static __always_inline void sluice_rx_finish(struct sluice_poll *p,
 	q->chain.vlan_tci = c->vlan_tci;
 	q->chain.flags = c->flags;
 	if (likely(!fate)) {
-		p->tally.count[SLUICE_RX_BYTES] += xdp_get_buff_len(&q->chain.xdp);
+		p->tally[SLUICE_RX_BYTES] += xdp_get_buff_len(&q->chain.xdp);
 		fate = p->prog ? sluice_xdp_run(p, &q->chain.xdp) :
 				 SLUICE_RX_PASSED;
 	}
 	if (likely(q->chain_len))
 		sluice_rx_deliver(p, &q->chain, fate);
 	else
-		p->tally.count[fate]++;
-	sluice_rx_chain_reset(q);
+		p->tally[fate]++;
+	q->chain_loss = 0;
+	q->chain_len = 0;
 }
 
 /**
@@ -348,7 +338,7 @@ static __always_inline void sluice_rx_one(const struct sluice_dp *dp,
 	struct sluice_rxq *q = p->q;
 	bool eop = c->flags & SLUICE_RX_EOP;
 
-	p->tally.count[SLUICE_RX_FRAMES] += eop;
+	p->tally[SLUICE_RX_FRAMES] += eop;
 	if (likely(eop && !q->chain_len && !q->chain_loss)) {
 		sluice_rx_single(dp, p, c);
 		return;
@@ -376,7 +366,7 @@ static __always_inline void sluice_rx_doorbell(const struct sluice_dp *dp,
 			      q->head - q->kicked);
 	dp->rx_kick(q);
 	q->kicked = q->head;
-	p->tally.count[SLUICE_RX_DOORBELLS]++;
+	p->tally[SLUICE_RX_DOORBELLS]++;
 }
 
 /**

@@ -108,28 +108,19 @@ struct sluice_tx_stats {
 };
 
 /**
- * struct sluice_rx_tally - receive counters of one poll, on the stack
- * @count: indexed by &enum sluice_rx_counter
- */
-struct sluice_rx_tally {
-	u32 count[SLUICE_RX_COUNTERS];
-};
-
-/**
  * sluice_rx_stats_publish() - add a poll's tally to the queue's counters
  * @stats: counters of the queue
- * @tally: what the poll counted
+ * @tally: what the poll counted, indexed by &enum sluice_rx_counter
  * Context: the queue's NAPI, once a poll.
  */
 static __always_inline void
-sluice_rx_stats_publish(struct sluice_rx_stats *stats,
-			const struct sluice_rx_tally *tally)
+sluice_rx_stats_publish(struct sluice_rx_stats *stats, const u32 *tally)
 {
 	u32 i;
 
 	u64_stats_update_begin(&stats->syncp);
 	for (i = 0; i < SLUICE_RX_COUNTERS; i++)
-		u64_stats_add(&stats->count[i], tally->count[i]);
+		u64_stats_add(&stats->count[i], tally[i]);
 	u64_stats_update_end(&stats->syncp);
 }
 

@@ -310,7 +310,7 @@ static __always_inline void sluice_tx_free(struct sluice_tx_slot *slot,
  */
 static __always_inline void sluice_tx_wake(struct sluice_txq *q)
 {
-	if (likely(!netif_tx_queue_stopped(q->nq)) || q->vec->tx != q ||
+	if (likely(!netif_tx_queue_stopped(q->nq)) || !q->vec->tx_open ||
 	    sluice_txq_room(q) < SLUICE_TX_WORST)
 		return;
 	netif_tx_wake_queue(q->nq);
@@ -322,7 +322,10 @@ static __always_inline void sluice_tx_wake(struct sluice_txq *q)
  * @dp: descriptor format
  * @q: the ring
  * @budget: NAPI's, 0 outside of NAPI
- * Context: tx lock, BH off.
+ *
+ * Netpoll comes from any context, but XDP frames may be freed with BH off only:
+ * they wait for the next pass, and what is behind them too.
+ * Context: tx lock, BH or interrupts off.
  */
 static __always_inline void sluice_tx_clean(const struct sluice_dp *dp,
 					    struct sluice_txq *q, int budget)
@@ -335,6 +338,9 @@ static __always_inline void sluice_tx_clean(const struct sluice_dp *dp,
 		u32 descs = first->descs;
 
 		if (!dp->tx_done(q, head + descs - 1))
+			break;
+		if (first->kind != SLUICE_TX_SKB &&
+		    unlikely(in_hardirq() || !in_softirq()))
 			break;
 		sluice_tx_release_pieces(q, head, descs);
 		sluice_tx_free(first, &done, budget);

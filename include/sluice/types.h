@@ -24,11 +24,6 @@
  */
 
 /**
- * SLUICE_RX_HEADROOM - bytes in front of the data; what XDP is promised
- */
-#define SLUICE_RX_HEADROOM	XDP_PACKET_HEADROOM
-
-/**
  * SLUICE_RX_BUF_LEN - bytes the device may write into one buffer
  *
  * The largest power of two that leaves room for headroom and skb_shared_info

@@ -31,7 +31,7 @@ struct sluice_poll {
 	struct sluice_vector *v;
 	struct sluice_rxq *q;
 	struct bpf_prog *prog;
-	struct sluice_rx_tally tally;
+	u32 tally[SLUICE_RX_COUNTERS];
 	struct xdp_frame *bulk[SLUICE_XDP_BULK];
 	u32 nbulk;
 	bool redirected;
@@ -245,7 +245,7 @@ sluice_xdp_queue_all(const struct sluice_dp *dp, struct sluice_vector *v,
 	struct sluice_txq *q = v->tx;
 	u32 sent = 0;
 
-	if (unlikely(!q))
+	if (unlikely(!v->tx_open))
 		return 0;
 	while (sent < n) {
 		if (unlikely(sluice_xdpf_queue(dp, q, frames[sent], kind)))
@@ -273,15 +273,14 @@ static __always_inline void sluice_xdp_tx_flush(const struct sluice_dp *dp,
 
 	__netif_tx_lock(v->nq, smp_processor_id());
 	sent = sluice_xdp_queue_all(dp, v, p->bulk, p->nbulk, SLUICE_TX_XDP_TX);
-	if (v->tx)
-		sluice_tx_flush(dp, v->tx);
+	sluice_tx_flush(dp, v->tx);
 	__netif_tx_unlock(v->nq);
 	for (i = sent; i < p->nbulk; i++) {
 		trace_xdp_exception(v->napi.dev, p->prog, XDP_TX);
 		xdp_return_frame_rx_napi(p->bulk[i]);
 	}
-	p->tally.count[SLUICE_RX_XDP_TX] += sent;
-	p->tally.count[SLUICE_RX_XDP_TX_FULL] += p->nbulk - sent;
+	p->tally[SLUICE_RX_XDP_TX] += sent;
+	p->tally[SLUICE_RX_XDP_TX_FULL] += p->nbulk - sent;
 	p->nbulk = 0;
 }
 
@@ -304,7 +303,7 @@ static __always_inline void sluice_xdp_tx(struct sluice_poll *p,
 		return;
 	}
 	xdp_return_buff(xdp);
-	p->tally.count[SLUICE_RX_XDP_TX_FULL]++;
+	p->tally[SLUICE_RX_XDP_TX_FULL]++;
 }
 
 /**
@@ -352,7 +351,7 @@ static __always_inline int sluice_xdp_xmit(const struct sluice_dp *dp,
 		return -ENETDOWN;
 	__netif_tx_lock(v->nq, cpu);
 	sent = sluice_xdp_queue_all(dp, v, frames, n, SLUICE_TX_XDPF);
-	if (v->tx) {
+	if (likely(v->tx_open)) {
 		sluice_tx_stats_add(v->tx->stats, SLUICE_TX_XDP_FULL, n - sent);
 		if ((flags & XDP_XMIT_FLUSH) || sent < n)
 			sluice_tx_flush(dp, v->tx);

@@ -114,6 +114,9 @@ static void e1000_start(struct sluice_nic *nic)
 	e1000_write(nic, E1000_CTRL, ctrl | E1000_CTRL_SLU | e1000_hw(nic)->flow);
 	e1000_write(nic, E1000_VET, ETH_P_8021Q);
 	e1000_set_features(nic, nic->features);
+	WRITE_ONCE(e1000_hw(nic)->ims, E1000_IRQ_DEFAULT);
+	if (nic->features & NETIF_F_LOOPBACK)
+		e1000_loopback(nic, true);
 	e1000_start_flow_control(nic);
 	e1000_start_moderation(nic);
 	e1000_start_tx(nic);
@@ -130,15 +133,17 @@ static void e1000_rx_stop(struct sluice_nic *nic)
 	netif_addr_unlock_bh(nic->netdev);
 }
 
+/* Frames under way in either direction end within 10 ms (in-tree e1000). */
 static void e1000_tx_stop(struct sluice_nic *nic)
 {
 	e1000_write(nic, E1000_TCTL, E1000_TCTL_PSP);
+	e1000_read(nic, E1000_STATUS);	/* flush the posted write */
+	usleep_range(10000, 11000);
 }
 
 static void e1000_irq_on(struct sluice_nic *nic)
 {
-	WRITE_ONCE(e1000_hw(nic)->ims, E1000_IRQ_DEFAULT);
-	e1000_write(nic, E1000_IMS, E1000_IRQ_DEFAULT);
+	e1000_write(nic, E1000_IMS, READ_ONCE(e1000_hw(nic)->ims));
 }
 
 static void e1000_irq_off(struct sluice_nic *nic)
@@ -149,15 +154,18 @@ static void e1000_irq_off(struct sluice_nic *nic)
 
 /* Reading the cause acknowledges it and drops the line: for a lone frame that is
  * all there is, one register access. Masking would take two more, so it is left
- * until an interrupt finds NAPI at work already. It comes before
- * napi_schedule(): a poll that ends meanwhile either sees the mask and undoes
- * it, or is told to run once more and then does.
+ * until an interrupt finds NAPI at work already.
+ *
+ * The order is what keeps the device from staying masked: first the mask, then
+ * the flag, then napi_schedule(). A poll that ends before the flag is set leaves
+ * the mask alone, and the poll scheduled here undoes it; a poll that sees the
+ * flag undoes a mask that has reached the device.
  */
 static void e1000_irq_napi(struct sluice_vector *v)
 {
 	if (test_bit(NAPI_STATE_SCHED, &v->napi.state) && !READ_ONCE(v->masked)) {
-		WRITE_ONCE(v->masked, true);
 		e1000_write(v->nic, E1000_IMC, E1000_IRQ_NAPI);
+		WRITE_ONCE(v->masked, true);
 	}
 	napi_schedule_irqoff(&v->napi);
 }
@@ -175,6 +183,8 @@ static irqreturn_t e1000_irq(int irq, void *data)
 		set_bit(SLUICE_GONE, &nic->state);
 		return IRQ_NONE;
 	}
+	if (unlikely(test_bit(SLUICE_GONE, &nic->state)))
+		clear_bit(SLUICE_GONE, &nic->state);
 	if (!(icr & READ_ONCE(e1000_hw(nic)->ims))) {
 		nic->irqs_foreign++;
 		return IRQ_NONE;
@@ -205,6 +215,7 @@ static int e1000_reset(struct sluice_nic *nic)
 		set_bit(SLUICE_GONE, &nic->state);
 		return -ENODEV;
 	}
+	clear_bit(SLUICE_GONE, &nic->state);
 	e1000_write(nic, E1000_IMC, ~0U);
 	e1000_read(nic, E1000_ICR);
 	e1000_write(nic, E1000_PBA, E1000_PBA_RX_40K);

@@ -33,7 +33,6 @@ struct e1000_hw {
 	u32 ledctl;			/* as the NVM set it */
 	u32 flow;			/* E1000_CTRL_RFCE | E1000_CTRL_TFCE */
 	bool flow_autoneg;
-	bool loopback;
 	u64 ra[E1000_RA_ENTRIES];	/* filter tables as last written */
 	u32 mta[E1000_MTA_WORDS];
 	u8 kind[E1000_STAT_REGS];	/* enum e1000_counter_kind */

@@ -8,7 +8,7 @@
 static __always_inline bool e1000_rx_peek(const struct sluice_rxq *q,
 					  struct sluice_rx_cmpl *c)
 {
-	u32 slot = sluice_rx_slot(q, q->head);
+	u32 slot = q->head & q->mask;
 	const struct e1000_rx_desc *d = (struct e1000_rx_desc *)q->desc + slot;
 	u8 status = READ_ONCE(d->status);
 

@@ -147,9 +147,12 @@ static int e1000_force_link(struct sluice_nic *nic,
 {
 	u16 bmcr = ks->base.duplex == DUPLEX_FULL ? BMCR_FULLDPLX : 0;
 
-	/* 1000BASE-T needs autonegotiation to agree on a clock (IEEE 40.5.1). */
-	if (ks->base.speed != SPEED_10 && ks->base.speed != SPEED_100)
+	if (ks->base.speed != SPEED_10 && ks->base.speed != SPEED_100) {
+		netdev_err(nic->netdev,
+			   "%u Mb/s cannot be forced: 10 and 100 can, 1000BASE-T needs autonegotiation to agree on a clock\n",
+			   ks->base.speed);
 		return -EINVAL;
+	}
 	if (ks->base.speed == SPEED_100)
 		bmcr |= BMCR_SPEED100;
 	return e1000_phy_write(nic, MII_BMCR, bmcr);
@@ -166,8 +169,13 @@ int e1000_set_link_ksettings(struct sluice_nic *nic,
 		return e1000_force_link(nic, ks);
 	linkmode_set_bit_array(e1000_link_modes, ARRAY_SIZE(e1000_link_modes),
 			       supported);
-	if (!linkmode_subset(adv, supported))
+	if (!linkmode_subset(adv, supported)) {
+		netdev_err(nic->netdev,
+			   "cannot advertise %*pb: the modes are limited to %*pb\n",
+			   __ETHTOOL_LINK_MODE_MASK_NBITS, adv,
+			   __ETHTOOL_LINK_MODE_MASK_NBITS, supported);
 		return -EINVAL;
+	}
 	err = e1000_phy_write(nic, MII_ADVERTISE,
 			      linkmode_adv_to_mii_adv_t(adv) |
 			      ADVERTISE_CSMA) ?:
@@ -212,24 +220,12 @@ void e1000_get_pause(struct sluice_nic *nic, struct ethtool_pauseparam *pause)
 	pause->tx_pause = !!(hw->flow & E1000_CTRL_TFCE);
 }
 
-/* What we ask for is applied as it is: the emulated link partner negotiates
- * nothing. With autonegotiation it is advertised too, for a partner that does.
- */
-int e1000_set_pause(struct sluice_nic *nic,
-		    const struct ethtool_pauseparam *pause)
+static int e1000_advertise_pause(struct sluice_nic *nic,
+				 const struct ethtool_pauseparam *pause)
 {
-	struct e1000_hw *hw = e1000_hw(nic);
-	u32 ctrl = e1000_read(nic, E1000_CTRL);
 	u16 adv;
 	int err;
 
-	hw->flow_autoneg = pause->autoneg;
-	hw->flow = (pause->rx_pause ? E1000_CTRL_RFCE : 0) |
-		   (pause->tx_pause ? E1000_CTRL_TFCE : 0);
-	ctrl &= ~(E1000_CTRL_RFCE | E1000_CTRL_TFCE);
-	e1000_write(nic, E1000_CTRL, ctrl | hw->flow);
-	if (!pause->autoneg)
-		return 0;
 	err = e1000_phy_read(nic, MII_ADVERTISE, &adv);
 	if (err)
 		return err;
@@ -239,25 +235,42 @@ int e1000_set_pause(struct sluice_nic *nic,
 	return e1000_phy_write(nic, MII_ADVERTISE, adv);
 }
 
+/* What we ask for is applied as it is: the emulated link partner negotiates
+ * nothing. With autonegotiation it is advertised too, for a partner that does.
+ */
+int e1000_set_pause(struct sluice_nic *nic,
+		    const struct ethtool_pauseparam *pause)
+{
+	struct e1000_hw *hw = e1000_hw(nic);
+	u32 ctrl;
+	int err;
+
+	err = pause->autoneg ? e1000_advertise_pause(nic, pause) : 0;
+	if (err)
+		return err;
+	hw->flow_autoneg = pause->autoneg;
+	hw->flow = (pause->rx_pause ? E1000_CTRL_RFCE : 0) |
+		   (pause->tx_pause ? E1000_CTRL_TFCE : 0);
+	ctrl = e1000_read(nic, E1000_CTRL);
+	ctrl &= ~(E1000_CTRL_RFCE | E1000_CTRL_TFCE);
+	e1000_write(nic, E1000_CTRL, ctrl | hw->flow);
+	return 0;
+}
+
 /* The PHY turns frames around behind its own MAC interface; speed and duplex are
  * forced on both sides as nobody is there to negotiate with (8.10).
  */
 int e1000_loopback(struct sluice_nic *nic, bool on)
 {
 	u32 ctrl = e1000_read(nic, E1000_CTRL);
-	int err;
 
 	ctrl &= ~(E1000_CTRL_FRCSPD | E1000_CTRL_FRCDPX);
 	if (on)
 		ctrl |= E1000_CTRL_FRCSPD | E1000_CTRL_FRCDPX | E1000_CTRL_FD |
 			FIELD_PREP(E1000_CTRL_SPEED, E1000_CTRL_SPEED_1000);
 	e1000_write(nic, E1000_CTRL, ctrl);
-	if (on)
-		err = e1000_phy_write(nic, MII_BMCR, BMCR_LOOPBACK |
-				      BMCR_FULLDPLX | BMCR_SPEED1000);
-	else
-		err = e1000_restart_autoneg(nic);
-	if (!err)
-		e1000_hw(nic)->loopback = on;
-	return err;
+	if (!on)
+		return e1000_restart_autoneg(nic);
+	return e1000_phy_write(nic, MII_BMCR, BMCR_LOOPBACK | BMCR_FULLDPLX |
+					      BMCR_SPEED1000);
 }

@@ -81,13 +81,15 @@ static u32 e1000_stat_delta(struct sluice_nic *nic, u32 index, u32 value)
 	struct e1000_hw *hw = e1000_hw(nic);
 	u32 delta = value;
 
-	if (!value || value == ~0U)
+	if (value == ~0U)
 		return 0;
-	if (hw->kind[index] == E1000_COUNTER_UNKNOWN)
+	if (value && hw->kind[index] == E1000_COUNTER_UNKNOWN)
 		hw->kind[index] = e1000_stat_kind(nic, e1000_stat_regs[index].reg,
 						  value);
 	if (hw->kind[index] == E1000_COUNTER_KEEPS) {
-		delta = value - hw->last[index];
+		/* Less than before: something has reset it. */
+		if (value >= hw->last[index])
+			delta = value - hw->last[index];
 		hw->last[index] = value;
 	}
 	return delta;

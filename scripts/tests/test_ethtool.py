@@ -2,15 +2,14 @@
 """Everything ethtool can ask and set, on each of the three models; and what it must refuse."""
 import re
 import struct
-import threading
 
 import pytest
 
 import frames
-import pktgen
 from counters import Growth, wait_for
 from drivers import DRIVER, IS_SLUICE, assert_ledgers, sluice_only
 from guest import Guest, Nic
+from steady_traffic import BothWays, assert_carries_frames, frame_to
 from taps import TEST_TYPE
 from topology import HOST_MAC, bring_up, wait_carrier
 
@@ -55,23 +54,6 @@ def value(text, name):
     return re.findall(rf"^\s*{re.escape(name)}:\s*(.*?)\s*$", text, re.M)[-1]
 
 
-def frame_to(guest, i, size=60):
-    mac = guest.nics[i].mac
-    return frames.pad(frames.ether(mac, HOST_MAC, TEST_TYPE), size)
-
-
-def assert_carries_frames(guest, i, count=20):
-    """Both directions work: each frame sent is counted by the other side."""
-    received = Growth(lambda: guest.link_stats(i)["rx"])
-    wire = guest.wire(i)
-    wire.send_many(frame_to(guest, i) for _ in range(count))
-    received.wait("packets", count)
-    wire.drain()
-    pktgen.set_up(guest, guest.ifname(i), count=count)
-    pktgen.start(guest)
-    pktgen.receive(wire, count)
-
-
 def test_driver_information(guest, i):
     """ethtool -i: the driver's name, the model and the PCI address."""
     text = ethtool(guest, i, "-i")
@@ -97,52 +79,10 @@ def test_ring_sizes(guest, i):
     assert int(value(current, "RX")) & (int(value(current, "RX")) - 1) == 0
 
 
-class Traffic:
-    """Frames towards the guest and from it, for as long as the block runs; counted exactly."""
-
-    def __init__(self, guest, i):
-        self.guest, self.i = guest, i
-        self.sent = 0
-        self.stopping = threading.Event()
-        self.sender = threading.Thread(target=self._send)
-
-    def _send(self):
-        while not self.stopping.is_set():
-            self.guest.wire(self.i).send(frame_to(self.guest, self.i))
-            self.sent += 1
-            self.stopping.wait(0.0005)
-
-    def __enter__(self):
-        self.before = self.guest.ethtool_stats(self.i)
-        self.guest.wire(self.i).drain()
-        pktgen.set_up(self.guest, self.guest.ifname(self.i), count=0, delay=1_000_000)
-        self.generator = pktgen.start_in_background(self.guest)
-        self.sender.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stopping.set()
-        self.sender.join()
-        pktgen.stop(self.guest)
-        self.generator.wait()
-
-    def assert_none_lost(self):
-        """What the test sent was received, what the generator sent was on the wire."""
-        grown = Growth(lambda: self.guest.ethtool_stats(self.i))
-        grown._before = self.before
-        grown.wait("rx0_frames", self.sent)
-        generated = pktgen.results(self.guest, self.guest.ifname(self.i))[0][0]
-        assert generated > 0
-        pktgen.receive(self.guest.wire(self.i), generated)
-        now = grown()
-        assert (now["rx0_frames"], now["rx0_passed"]) == (self.sent, self.sent)
-        assert (now["tx0_accepted"], now["tx0_reset_drop"]) == (generated, 0)
-
-
 @sluice_only
 def test_rings_are_resized_under_traffic_without_a_lost_frame(guest, i):
     """ethtool -G under traffic in both directions: every frame of the test and of pktgen counts."""
-    with Traffic(guest, i) as traffic:
+    with BothWays(guest, i) as traffic:
         for rx, tx in [(RING_MIN, RING_MIN), (RING_MAX, RING_MAX), (256, 1024)]:
             ethtool(guest, i, "-G", f"rx {rx} tx {tx}")
             current = ethtool(guest, i, "-g").split("Current hardware settings")[1]

@@ -150,7 +150,7 @@ def test_one_combined_channel(guest, i):
 
 FEATURES = {"rx-checksumming": "on", "tx-checksumming": "on", "scatter-gather": "on",
             "tcp-segmentation-offload": "on", "tx-tcp-segmentation": "on",
-            "tx-tcp6-segmentation": "on", "generic-receive-offload": "on",
+            "tx-tcp6-segmentation": "off [fixed]", "generic-receive-offload": "on",
             "rx-vlan-offload": "on", "tx-vlan-offload": "on", "rx-vlan-filter": "on",
             "loopback": "off"}
 
@@ -162,22 +162,25 @@ def test_features_on_by_default(guest, i):
     assert {name: value(text, name) for name in FEATURES} == FEATURES
 
 
+def settable_features(guest):
+    """ethtool -k without the one feature that "tso on" means too but that starts off."""
+    lines = ethtool(guest, 0, "-k").splitlines()
+    return [line for line in lines if "mangleid" not in line]
+
+
 @pytest.mark.parametrize("feature", ["rx", "tx", "sg", "tso", "gso", "gro"])
 def test_feature_is_switched_off_and_on(guest, feature):
     """ethtool -K: the request takes effect and the NIC still carries frames."""
     name = {"rx": "rx-checksumming", "tx": "tx-checksumming", "sg": "scatter-gather",
             "tso": "tcp-segmentation-offload", "gso": "generic-segmentation-offload",
             "gro": "generic-receive-offload"}[feature]
-    before = ethtool(guest, 0, "-k")
+    before = settable_features(guest)
     ethtool(guest, 0, "-K", f"{feature} off")
     assert value(ethtool(guest, 0, "-k"), name).startswith("off")
     assert_carries_frames(guest, 0, 5)
     ethtool(guest, 0, "-K", f"{feature} on")
-    if feature == "rx" and not IS_SLUICE:
-        return  # the in-tree driver starts with it off
-    # Segmentation follows the checksum down, and is not brought back with it by itself.
-    ethtool(guest, 0, "-K", "tso on")
-    assert ethtool(guest, 0, "-k") == before
+    if feature != "rx" or IS_SLUICE:  # the in-tree driver starts with it off
+        assert settable_features(guest) == before
 
 
 def test_identify_returns_after_its_time(guest, i):

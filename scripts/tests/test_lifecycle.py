@@ -93,7 +93,8 @@ def test_up_and_down_100_times_under_traffic(guest, ifname):
     assert_carries_frames(guest, FIRST)
 
 
-STANDING = re.compile(r"[rt]x0_(?!in_flight)|dev_")
+# Going down polls once more and coming up rings once: neither is a frame.
+STANDING = re.compile(r"rx0_(?!polls|doorbells)|tx0_(?!in_flight)|dev_")
 
 
 def traffic_stats(guest):
@@ -126,7 +127,7 @@ def test_link_statistics_agree_with_the_queues(guest):
     assert (link["rx"]["packets"], link["rx"]["bytes"]) == (queue["rx0_frames"], queue["rx0_bytes"])
     assert (link["tx"]["packets"], link["tx"]["bytes"]) == \
         (queue["tx0_packets"], queue["tx0_bytes"])
-    assert link["rx"]["errors"] == link["tx"]["errors"] == link["tx"]["dropped"] == 0
+    assert link["rx"]["errors"] == link["tx"]["errors"] == 0
 
 
 @sluice_only
@@ -218,12 +219,14 @@ def test_byte_queue_limit_is_kept(guest, ifname):
 @sluice_only
 def test_burst_rings_far_fewer_doorbells_than_frames(guest, ifname):
     """xmit_more: pktgen with bursts of 32 rings at most one doorbell for eight frames."""
+    burst, total = 32, 32 * 150
     counters = Growth(lambda: guest.ethtool_stats(FIRST))
-    pktgen.set_up(guest, ifname, count=5000, burst=32)
+    pktgen.set_up(guest, ifname, count=total, burst=burst)
     pktgen.start(guest)
-    pktgen.receive(guest.wire(FIRST), 5000)
-    assert counters.of("tx0_accepted") == 5000
-    assert 5000 / 32 <= counters.of("tx0_doorbells") <= 5000 / 8
+    pktgen.receive(guest.wire(FIRST), total)
+    now = counters()
+    assert now["tx0_accepted"] == total
+    assert total / burst <= now["tx0_doorbells"] <= total / 8
 
 
 @sluice_only
@@ -270,15 +273,13 @@ def shared_line(guest):
 
 @sluice_only
 def test_foreign_interrupts_on_a_shared_line_are_passed_on(guest):
-    """INTx shared: the idle NIC counts its neighbour's interrupts as foreign; nobody complains."""
+    """INTx shared: each interrupt of the busy NIC is a foreign one of the idle NIC, and no more."""
     busy, idle = shared_line(guest)
     idle_counters = Growth(lambda: guest.ethtool_stats(idle))
     busy_counters = Growth(lambda: guest.ethtool_stats(busy))
-    for _ in range(20):
-        guest.wire(busy).send(frame_to(guest, busy))
-        seen = busy_counters.of("rx0_frames")
-        busy_counters.wait("rx0_frames", seen)
-    busy_counters.wait("rx0_frames", 20)
-    assert idle_counters.of("irqs_foreign") > 0
-    assert idle_counters.of("rx0_frames") == 0
+    guest.wire(busy).send_many(frame_to(guest, busy) for _ in range(1000))
+    busy_counters.wait("rx0_frames", 1000)
+    foreign, own = idle_counters(), busy_counters()
+    assert foreign["irqs_foreign"] == own["irqs"] + own["irqs_foreign"] > 0
+    assert foreign["irqs"] == foreign["rx0_frames"] == 0
     assert "nobody cared" not in guest.console()

@@ -155,18 +155,20 @@ class Sent:
 
 @targets
 def test_tso_segments_on_the_wire_are_right(guest, target):
-    """TSO v4/v6, with and without VLAN: length, sequence, IP id, checksums; the stream is whole."""
+    """TSO v4 (v6: by the stack), with and without VLAN: lengths, IP ids, sums; a whole stream."""
     address, tags = TARGETS[target]
     sent = Sent(guest, address)
     assert_stream_on_wire(sent.packets, tags)
     if sent.packets[0].version == 4:
         assert_idents_count_up(sent.packets)
-    if IS_SLUICE or sent.packets[0].version == 4:
         assert 0 < 2 * sent.large < len(sent.packets)
+    else:
+        # The emulator would write a wrong IPv6 length: the driver leaves this to the stack.
+        assert sent.large == 0
     if IS_SLUICE:
         # The emulator adds an empty segment to a TSO frame that is a multiple of the segment size.
         assert 0 <= len(sent.frames) - sent.counted["tx0_packets"] <= sent.large
-        assert sent.counted["tx0_accepted"] < sent.counted["tx0_packets"]
+        assert sent.counted["tx0_accepted"] <= sent.counted["tx0_packets"]
 
 
 @targets

@@ -141,7 +141,7 @@ def test_mtu_changes_under_traffic_lose_no_frame(guest, ifname):
     traffic.assert_none_lost()
 
 
-# Modules and binding
+# Modules
 
 def test_module_is_removed_and_loaded_20_times_under_traffic(guest):
     """rmmod and insmod under traffic: each time the interfaces come back and work in the end."""
@@ -153,20 +153,6 @@ def test_module_is_removed_and_loaded_20_times_under_traffic(guest):
             guest.sh(f"ip link set {guest.ifname(FIRST)} up")
         wait_carrier(guest, guest.ifname(FIRST))
     assert attribute(guest, guest.ifname(FIRST), "address") == mac
-    assert_carries_frames(guest, FIRST)
-
-
-def test_unbind_and_bind_under_traffic(guest):
-    """unbind and bind one NIC under traffic: the others stay, it comes back and works."""
-    address, other = guest.pci(FIRST), guest.ifname(SECOND)
-    with Inbound(guest, FIRST):
-        for _ in range(5):
-            guest.sh(f"echo {address} > /sys/bus/pci/drivers/{MODULE}/unbind")
-            assert attribute(guest, other, "address") == guest.nics[SECOND].mac
-            guest.sh(f"echo {address} > /sys/bus/pci/drivers/{MODULE}/bind")
-            guest.wait_interfaces()
-            guest.sh(f"ip link set {guest.ifname(FIRST)} up")
-    bring_up(guest, FIRST)
     assert_carries_frames(guest, FIRST)
 
 

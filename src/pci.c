@@ -18,7 +18,7 @@
 #define SLUICE_BAR	0
 
 static const struct pci_device_id sluice_pci_ids[] = {
-	{ PCI_VDEVICE(INTEL, 0x1008), (kernel_ulong_t)&sluice_82544gc },
+	{ PCI_VDEVICE(INTEL, 0x100c), (kernel_ulong_t)&sluice_82544gc },
 	{ PCI_VDEVICE(INTEL, 0x100e), (kernel_ulong_t)&sluice_82540em },
 	{ PCI_VDEVICE(INTEL, 0x100f), (kernel_ulong_t)&sluice_82545em },
 	{ }
@@ -104,6 +104,7 @@ static void sluice_init_netdev(struct sluice_nic *nic)
 	netdev->min_mtu = ETH_MIN_MTU;
 	netdev->max_mtu = nic->board->max_mtu;
 	netdev->watchdog_timeo = 5 * HZ;
+	netdev->priv_flags |= IFF_LIVE_ADDR_CHANGE;
 }
 
 static int sluice_probe(struct pci_dev *pdev, const struct pci_device_id *id)

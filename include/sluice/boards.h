@@ -12,7 +12,7 @@ extern const struct sluice_board sluice_82540em;
 /* Intel 82545EM, 8086:100f; src/hw/e1000.c */
 extern const struct sluice_board sluice_82545em;
 
-/* Intel 82544GC, 8086:1008; src/hw/e1000.c */
+/* Intel 82544GC, 8086:100c; src/hw/e1000.c */
 extern const struct sluice_board sluice_82544gc;
 
 #endif

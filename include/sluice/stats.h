@@ -57,7 +57,7 @@ enum sluice_rx_counter {
  * @SLUICE_TX_XDP_ACCEPTED: frames taken from XDP_TX and ndo_xdp_xmit
  * @SLUICE_TX_COMPLETED: frames the device reported sent (a TSO frame is one)
  * @SLUICE_TX_PACKETS: packets on the wire for them (a TSO frame is many)
- * @SLUICE_TX_BYTES: bytes on the wire, without FCS
+ * @SLUICE_TX_BYTES: bytes on the wire, without FCS and tags that the device adds
  * @SLUICE_TX_DMA_ERR: loss: a piece could not be mapped
  * @SLUICE_TX_OFFLOAD_ERR: loss: headers could not be prepared for offload
  * @SLUICE_TX_PAD_ERR: loss: no memory to pad a short frame

@@ -7,7 +7,8 @@ import report
 from report import Finding
 
 # Words that codespell takes for typing errors, each with its reason.
-ALLOWED_WORDS = {"xdpf": "the kernel's name for a struct xdp_frame"}
+ALLOWED_WORDS = {"xdpf": "the kernel's name for a struct xdp_frame",
+                 "inflight": "a file of byte_queue_limits in sysfs"}
 MESSAGE = re.compile(r"^(?P<path>[^:]+):(?P<line>\d+): (?P<text>.*)$")
 
 

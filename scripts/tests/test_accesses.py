@@ -88,7 +88,8 @@ def test_lone_received_frame(guest, accesses):
     """One access: the read of ICR.  The tail moves once for a quarter of the ring."""
     frame = frames.pad(frames.ether(guest.nics[0].mac, HOST_MAC, 0x88b5))
     seen = accesses.during(lambda: lone(guest, frame, answered=False))
-    assert LONE <= sum(seen.values()) <= LONE + 2, seen
+    # a guest that is held up may find two frames at once
+    assert LONE // 2 <= sum(seen.values()) <= LONE + 2, seen
 
 
 def test_request_and_response(guest, accesses):

@@ -324,7 +324,7 @@ static __always_inline void sluice_tx_wake(struct sluice_txq *q)
  * @budget: NAPI's, 0 outside of NAPI
  *
  * Netpoll comes from any context, but XDP frames may be freed with BH off only:
- * they wait for the next pass, and what is behind them too.
+ * they wait for NAPI, and what is behind them too.
  * Context: tx lock, BH or interrupts off.
  */
 static __always_inline void sluice_tx_clean(const struct sluice_dp *dp,
@@ -340,8 +340,10 @@ static __always_inline void sluice_tx_clean(const struct sluice_dp *dp,
 		if (!dp->tx_done(q, head + descs - 1))
 			break;
 		if (first->kind != SLUICE_TX_SKB &&
-		    unlikely(in_hardirq() || !in_softirq()))
+		    unlikely(in_hardirq() || !in_softirq())) {
+			napi_schedule(&q->vec->napi);
 			break;
+		}
 		sluice_tx_release_pieces(q, head, descs);
 		sluice_tx_free(first, &done, budget);
 		head += descs;

@@ -351,11 +351,9 @@ static __always_inline int sluice_xdp_xmit(const struct sluice_dp *dp,
 		return -ENETDOWN;
 	__netif_tx_lock(v->nq, cpu);
 	sent = sluice_xdp_queue_all(dp, v, frames, n, SLUICE_TX_XDPF);
-	if (likely(v->tx_open)) {
-		sluice_tx_stats_add(v->tx->stats, SLUICE_TX_XDP_FULL, n - sent);
-		if ((flags & XDP_XMIT_FLUSH) || sent < n)
-			sluice_tx_flush(dp, v->tx);
-	}
+	sluice_tx_stats_add(&v->tx_stats, SLUICE_TX_XDP_FULL, n - sent);
+	if (v->tx_open && ((flags & XDP_XMIT_FLUSH) || sent < n))
+		sluice_tx_flush(dp, v->tx);
 	__netif_tx_unlock(v->nq);
 	return sent;
 }

@@ -47,7 +47,6 @@ struct e1000_tx_desc {
 
 static_assert(sizeof(struct e1000_tx_desc) == 16);
 
-#define E1000_TXD_LEN		GENMASK(15, 0)
 #define E1000_TXD_DTYP_DATA	BIT(20)
 #define E1000_TXD_EOP		BIT(24)
 #define E1000_TXD_IFCS		BIT(25)
@@ -80,9 +79,6 @@ static_assert(sizeof(struct e1000_ctx_desc) == sizeof(struct e1000_tx_desc));
 #define E1000_CTX_DEXT		BIT_ULL(29)
 #define E1000_CTX_HDRLEN	GENMASK_ULL(47, 40)
 #define E1000_CTX_MSS		GENMASK_ULL(63, 48)
-
-/* Offsets in a context are bytes; what lies beyond is software's work. */
-#define E1000_CTX_MAX_OFFSET	255
 
 static inline u8 e1000_rxd_flags(u8 status, u8 errors)
 {

@@ -12,7 +12,6 @@
 /* General */
 #define E1000_CTRL		0x00000
 #define E1000_CTRL_FD		BIT(0)
-#define E1000_CTRL_ASDE		BIT(5)
 #define E1000_CTRL_SLU		BIT(6)
 #define E1000_CTRL_SPEED	GENMASK(9, 8)
 #define E1000_CTRL_SPEED_1000	2
@@ -137,9 +136,7 @@
 #define E1000_ROC		0x040ac
 #define E1000_RJC		0x040b0
 #define E1000_TORL		0x040c0
-#define E1000_TORH		0x040c4
 #define E1000_TOTL		0x040c8
-#define E1000_TOTH		0x040cc
 #define E1000_PTC64		0x040d8
 #define E1000_MPTC		0x040f0
 #define E1000_BPTC		0x040f4

@@ -114,6 +114,18 @@ def test_setup_without_root_names_the_packages_and_stops(tmp_path):
     assert "not root, so nothing was installed. As root: apt-get install " in output
 
 
+def test_setup_without_apt_names_the_packages_and_stops(tmp_path):
+    for name in ["bash", "cat", "cut", "dirname", "grep", "id", "readlink", "sed", "tr", "sort",
+                 "tail", "basename", "uname"]:
+        (tmp_path / name).symlink_to(shutil.which(name))
+    status, output = call([tmp_path / "bash", "scripts/setup", "run"], PATH=str(tmp_path))
+    assert status == 1
+    assert "command not found" not in output
+    assert "  ethtool: reads and sets the NIC in the guest\n" in output
+    assert "sparse" not in output, "make run needs no static checker"
+    assert output.splitlines()[-1].startswith("setup: no dpkg here, so nothing was")
+
+
 def test_setup_never_installs_a_kernel():
     with open(os.path.join(PROJECT, "scripts", "setup"), encoding="utf-8") as f:
         names = [line.split("|")[0].strip() for line in f if line.count("|") == 2]

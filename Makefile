@@ -23,8 +23,11 @@ modules: kernel-found
 modules_install: kernel-found
 	$(MAKE) $(KBUILD_ARGS) modules_install
 
-clean: kernel-found
-	$(MAKE) $(KBUILD_ARGS) clean
+# Not Kbuild's clean: the kernel that built the module may be gone.
+clean:
+	find . -name .git -prune -o -type f \( -name '*.o' -o -name '*.ko' -o -name '*.mod' \
+		-o -name '*.mod.c' -o -name '.*.cmd' -o -name modules.order -o -name Module.symvers \
+		\) -exec rm -f {} +
 
 kernel-found:
 	@test -e $(KDIR)/Makefile || { echo "no kernel headers in $(KDIR):" \

@@ -2,7 +2,9 @@
 """What a user types at the top of the tree: make run, plain make and the set-up."""
 import os
 import shutil
+import signal
 import subprocess
+import time
 
 import pytest
 
@@ -136,6 +138,58 @@ def test_setup_never_installs_a_kernel():
     planned = [line.split()[1] for line in plan.splitlines() if line.startswith("Inst ")]
     assert planned, plan
     assert not [p for p in planned if p.startswith(("linux-image", "linux-headers", "initramfs"))]
+
+
+# The kernel's cache
+
+@pytest.fixture
+def cache(tmp_path):
+    """A cache with two kernels in it, and an apt whose downloads never end."""
+    for release in ["6.12.1-old", "6.12.2-new"]:
+        (tmp_path / "sluice" / f"kernel-{release}").mkdir(parents=True)
+        (tmp_path / "sluice" / f"kernel-{release}" / "complete").touch()
+    (tmp_path / "bin").mkdir()
+    for name, body in [("apt-get", "exec sleep 60"), ("apt-cache", "")]:
+        (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{body}\n")
+        (tmp_path / "bin" / name).chmod(0o755)
+    return tmp_path
+
+
+def kernel_environment(cache, release):
+    return {"XDG_CACHE_HOME": str(cache), "PATH": f"{cache}/bin:{os.environ['PATH']}",
+            "KERNEL": release}
+
+
+def kernel(cache, command, release):
+    return call(["scripts/kernel", command], **kernel_environment(cache, release))
+
+
+def test_kernel_is_chosen_by_its_release(cache):
+    old = str(cache / "sluice" / "kernel-6.12.1-old")
+    assert kernel(cache, "release", "6.12.1-old") == (0, "6.12.1-old\n")
+    assert kernel(cache, "fetch", "6.12.1-old") == (0, old + "\n")
+    assert kernel(cache, "headers", "6.12.1-old") == (0, old + "/headers\n")
+    assert kernel(cache, "release", "") == (0, "6.12.2-new\n")
+
+
+def test_directory_of_a_killed_download_is_removed(cache):
+    def unpacking():
+        return list((cache / "sluice").glob("unpack.*/debs"))
+
+    env = {**os.environ, **kernel_environment(cache, "6.12.3-absent")}
+    with subprocess.Popen([os.path.join(PROJECT, "scripts", "kernel"), "fetch"], env=env,
+                          stderr=subprocess.DEVNULL, start_new_session=True) as download:
+        try:
+            deadline = time.monotonic() + 10
+            while not unpacking() and time.monotonic() < deadline:
+                time.sleep(0.05)
+            kernel(cache, "fetch", "6.12.1-old")
+            assert len(unpacking()) == 1, "a living download has lost its directory"
+        finally:
+            os.killpg(download.pid, signal.SIGKILL)
+    assert unpacking()
+    kernel(cache, "fetch", "6.12.1-old")
+    assert not unpacking()
 
 
 # KVM

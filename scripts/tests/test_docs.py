@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The documents say what the code says: counters, hooks, include order and file names.
+"""The documents say what the code says: counters, hooks, include order, ids and file names.
 
 No guest and no root is needed.
 """
@@ -138,3 +138,26 @@ def test_named_files_exist():
     sources = {str(path.relative_to(ROOT)) for pattern in ("include/sluice/*.h", "src/**/*.[ch]")
                for path in ROOT.glob(pattern) if not path.name.endswith(".mod.c")}
     assert sources and not sources - listed
+
+
+# README
+
+def test_readme_begins_with_the_two_commands():
+    """Who opens the project finds on the first screen how to run and to test it."""
+    screen = read("README.md").splitlines()[:25]
+    for command in ("make run", "make test"):
+        assert [line for line in screen if line.startswith(f"    {command} ")], command
+
+
+def test_readme_lists_the_ids_that_the_driver_claims():
+    """The table of NICs in README and the id table of src/pci.c agree."""
+    claimed = re.findall(r"PCI_VDEVICE\(INTEL, 0x([0-9a-f]{4})\)", read("src/pci.c"))
+    listed = re.findall(r"^\|[^|]+\| 8086:([0-9a-f]{4}) \|", read("README.md"), re.MULTILINE)
+    assert claimed
+    assert sorted(listed) == sorted(claimed)
+
+
+def test_readme_links_every_document():
+    """A document that README does not name is found by nobody."""
+    linked = re.findall(r"\]\((Documentation/[^)]+)\)", read("README.md"))
+    assert sorted(linked) == [str(path.relative_to(ROOT)) for path in DOCUMENTS]

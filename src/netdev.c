@@ -107,9 +107,9 @@ int sluice_reset(struct sluice_nic *nic)
 	nic->resets++;
 	trace_sluice_reset(nic->netdev, nic->resets);
 	sluice_down(nic, &rings, false);
+	err = nic->board->ops->reset(nic);
 	/* Bus mastering may be what the device was hanging for. */
 	pci_set_master(nic->pdev);
-	err = nic->board->ops->reset(nic);
 	if (!err) {
 		sluice_up(nic, &rings);
 		sluice_update_link(nic);

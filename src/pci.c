@@ -83,9 +83,6 @@ static int sluice_map(struct sluice_nic *nic)
 				     "cannot map the registers in BAR %d\n",
 				     SLUICE_BAR);
 	nic->regs = pcim_iomap_table(pdev)[SLUICE_BAR];
-	pci_set_master(pdev);
-	/* What sluice_slot_reset() restores. */
-	pci_save_state(pdev);
 	return 0;
 }
 
@@ -123,6 +120,9 @@ static int sluice_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	err = board->ops->probe(nic);
 	if (err)
 		goto free_nic;
+	/* Not before the reset: whoever had the device may have left it receiving. */
+	pci_set_master(pdev);
+	pci_save_state(pdev);
 	sluice_init_netdev(nic);
 	netif_carrier_off(nic->netdev);
 	err = register_netdev(nic->netdev);
@@ -199,9 +199,11 @@ static int sluice_resume(struct device *dev)
 	struct sluice_nic *nic = dev_get_drvdata(dev);
 	int err;
 
-	pci_set_master(nic->pdev);
 	rtnl_lock();
-	err = nic->board->ops->reset(nic) ?: sluice_continue(nic);
+	err = nic->board->ops->reset(nic);
+	pci_set_master(nic->pdev);
+	if (!err)
+		err = sluice_continue(nic);
 	rtnl_unlock();
 	return err;
 }
@@ -241,9 +243,10 @@ static pci_ers_result_t sluice_slot_reset(struct pci_dev *pdev)
 	pci_save_state(pdev);
 	if (pci_enable_device_mem(pdev))
 		return PCI_ERS_RESULT_DISCONNECT;
+	if (nic->board->ops->reset(nic))
+		return PCI_ERS_RESULT_DISCONNECT;
 	pci_set_master(pdev);
-	return nic->board->ops->reset(nic) ? PCI_ERS_RESULT_DISCONNECT :
-					     PCI_ERS_RESULT_RECOVERED;
+	return PCI_ERS_RESULT_RECOVERED;
 }
 
 static void sluice_error_resume(struct pci_dev *pdev)

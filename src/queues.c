@@ -277,7 +277,10 @@ static void sluice_txq_purge(struct sluice_txq *q)
 		q->head += descs;
 		lost++;
 	}
+	/* ndo_xdp_xmit counts what it refuses while the ring is closed. */
+	__netif_tx_lock_bh(q->nq);
 	sluice_tx_stats_add(q->stats, SLUICE_TX_RESET_DROP, lost);
+	__netif_tx_unlock_bh(q->nq);
 }
 
 static bool sluice_txq_idle(const struct sluice_engine *engine,
@@ -395,8 +398,8 @@ void sluice_up(struct sluice_nic *nic, struct sluice_rings *rings)
  * @orderly: wait for frames under way; else the device is not to be trusted
  *
  * Source first: reception stops and NAPI takes the rest; then the producers of
- * the transmit ring are shut out and the device finishes; only then NAPI and
- * interrupts go.
+ * the transmit ring are shut out and the device finishes; only then NAPI goes,
+ * and interrupts after it: the end of a poll may still have unmasked them.
  *
  * Context: RTNL.
  */
@@ -415,10 +418,10 @@ void sluice_down(struct sluice_nic *nic, struct sluice_rings *rings,
 		sluice_txq_close(nic->vec[i]);
 	if (orderly)
 		sluice_drain_tx(nic);
-	ops->irq_off(nic);
-	synchronize_irq(nic->pdev->irq);
 	for (i = 0; i < nic->nvec; i++)
 		sluice_vector_down(nic->vec[i]);
+	ops->irq_off(nic);
+	synchronize_irq(nic->pdev->irq);
 	ops->tx_stop(nic);
 	for (i = 0; i < nic->nvec; i++) {
 		rings->rx[i] = nic->vec[i]->rx;

@@ -4,7 +4,7 @@
  *
  * An skb's way: sluice_xmit() -> offload_parse -> map_skb (head, fragments ->
  * pieces -> dp->tx_put) -> commit (BQL, stop ahead of need) -> doorbell ->
- * reap. XDP frames join at map_xdpf.
+ * reap. XDP frames join at sluice_xdpf_queue().
  *
  * Everything here runs under the tx lock of the queue.
  */

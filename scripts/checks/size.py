@@ -17,8 +17,8 @@ P90_LIMIT = 45
 LENGTH_LIMIT = 60
 PROBE_LIMIT = 90        # probe is one list of steps with its unwinding; cutting it hides the mirror
 ARGS_LIMIT = 5
-# The driver's aim is near 5,000 lines; the limit leaves room to finish a thought, not for more.
-TOTAL_LIMIT = 6000
+# The aim is near 5,000 lines; some 4,300 of these are code, the rest kernel-doc and reasons.
+TOTAL_LIMIT = 6100
 
 
 def percentile(values, share):

@@ -126,8 +126,8 @@ def test_missing_tool_is_an_error(name, package, tmp_path):
 def test_driver_over_the_limit_is_flagged(tmp_path):
     """The limit on the whole driver; an example of 6,000 lines is made here, not kept."""
     (tmp_path / "src").mkdir()
-    (tmp_path / "src" / "big.c").write_text("int one(void)\n{\n\treturn 1;\n}\n" + "\n" * 6000,
+    (tmp_path / "src" / "big.c").write_text("int one(void)\n{\n\treturn 1;\n}\n" + "\n" * 6100,
                                             encoding="utf-8")
     status, output = run("size", "--root", tmp_path)
     assert status == 1
-    assert "driver lines is 6004, the limit is 6000" in output
+    assert "driver lines is 6104, the limit is 6100" in output

@@ -117,6 +117,8 @@ static void e1000_start(struct sluice_nic *nic)
 	WRITE_ONCE(e1000_hw(nic)->ims, E1000_IRQ_DEFAULT);
 	if (nic->features & NETIF_F_LOOPBACK)
 		e1000_loopback(nic, true);
+	else if (e1000_phy_restore(nic))
+		netdev_err(nic->netdev, "the PHY does not answer\n");
 	e1000_start_flow_control(nic);
 	e1000_start_moderation(nic);
 	e1000_start_tx(nic);

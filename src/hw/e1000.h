@@ -33,6 +33,9 @@ struct e1000_hw {
 	u32 ledctl;			/* as the NVM set it */
 	u32 flow;			/* E1000_CTRL_RFCE | E1000_CTRL_TFCE */
 	bool flow_autoneg;
+	u16 bmcr;			/* PHY registers as the user wants them */
+	u16 advertise;
+	u16 ctrl1000;
 	u64 ra[E1000_RA_ENTRIES];	/* filter tables as last written */
 	u32 mta[E1000_MTA_WORDS];
 	u8 kind[E1000_STAT_REGS];	/* enum e1000_counter_kind */
@@ -60,6 +63,7 @@ extern const struct sluice_engine sluice_e1000_engine;
 int e1000_nvm_read(struct sluice_nic *nic, u32 offset, u32 words, u16 *data);
 int e1000_nvm_check(struct sluice_nic *nic);
 int e1000_phy_probe(struct sluice_nic *nic);
+int e1000_phy_restore(struct sluice_nic *nic);
 void e1000_link(struct sluice_nic *nic, struct sluice_link *link);
 int e1000_get_link_ksettings(struct sluice_nic *nic,
 			     struct ethtool_link_ksettings *ks);

@@ -142,73 +142,113 @@ int e1000_get_link_ksettings(struct sluice_nic *nic,
 	return e1000_get_autoneg(nic, ks);
 }
 
+static int e1000_phy_apply(struct sluice_nic *nic)
+{
+	struct e1000_hw *hw = e1000_hw(nic);
+	u16 restart = hw->bmcr & BMCR_ANENABLE ? BMCR_ANRESTART : 0;
+
+	return e1000_phy_write(nic, MII_ADVERTISE, hw->advertise) ?:
+	       e1000_phy_write(nic, MII_CTRL1000, hw->ctrl1000) ?:
+	       e1000_phy_write(nic, MII_BMCR, hw->bmcr | restart);
+}
+
+/* A bus reset or a suspend to RAM takes the PHY's settings away. Where it has
+ * not, the link is left alone: to negotiate anew would cost half a second.
+ */
+int e1000_phy_restore(struct sluice_nic *nic)
+{
+	struct e1000_hw *hw = e1000_hw(nic);
+	u16 bmcr, advertise, ctrl1000;
+	int err;
+
+	err = e1000_phy_read(nic, MII_BMCR, &bmcr) ?:
+	      e1000_phy_read(nic, MII_ADVERTISE, &advertise) ?:
+	      e1000_phy_read(nic, MII_CTRL1000, &ctrl1000);
+	if (err)
+		return err;
+	if (bmcr == hw->bmcr && advertise == hw->advertise &&
+	    ctrl1000 == hw->ctrl1000)
+		return 0;
+	return e1000_phy_apply(nic);
+}
+
+int e1000_restart_autoneg(struct sluice_nic *nic)
+{
+	e1000_hw(nic)->bmcr = BMCR_ANENABLE | BMCR_FULLDPLX | BMCR_SPEED1000;
+	return e1000_phy_apply(nic);
+}
+
 static int e1000_force_link(struct sluice_nic *nic,
 			    const struct ethtool_link_ksettings *ks)
 {
-	u16 bmcr = ks->base.duplex == DUPLEX_FULL ? BMCR_FULLDPLX : 0;
+	bool full = ks->base.duplex == DUPLEX_FULL;
+	u16 speed = ks->base.speed == SPEED_100 ? BMCR_SPEED100 : 0;
 
-	if (ks->base.speed != SPEED_10 && ks->base.speed != SPEED_100) {
+	if ((ks->base.speed != SPEED_10 && ks->base.speed != SPEED_100) ||
+	    (!full && ks->base.duplex != DUPLEX_HALF)) {
 		netdev_err(nic->netdev,
-			   "%u Mb/s cannot be forced: 10 and 100 can, 1000BASE-T needs autonegotiation to agree on a clock\n",
-			   ks->base.speed);
+			   "cannot force %u Mb/s, duplex %u: only 10 and 100, half and full; 1000BASE-T must negotiate a clock\n",
+			   ks->base.speed, ks->base.duplex);
 		return -EINVAL;
 	}
-	if (ks->base.speed == SPEED_100)
-		bmcr |= BMCR_SPEED100;
-	return e1000_phy_write(nic, MII_BMCR, bmcr);
+	e1000_hw(nic)->bmcr = speed | (full ? BMCR_FULLDPLX : 0);
+	return e1000_phy_apply(nic);
+}
+
+static bool e1000_link_settable(const struct ethtool_link_ksettings *ks)
+{
+	__ETHTOOL_DECLARE_LINK_MODE_MASK(supported) = {};
+
+	linkmode_set_bit_array(e1000_link_modes, ARRAY_SIZE(e1000_link_modes),
+			       supported);
+	return ks->base.port == PORT_TP && !ks->base.eth_tp_mdix_ctrl &&
+	       ks->base.phy_address == E1000_PHY_ADDR &&
+	       linkmode_subset(ks->link_modes.advertising, supported);
 }
 
 int e1000_set_link_ksettings(struct sluice_nic *nic,
 			     const struct ethtool_link_ksettings *ks)
 {
-	const unsigned long *adv = ks->link_modes.advertising;
-	__ETHTOOL_DECLARE_LINK_MODE_MASK(supported) = {};
-	int err;
+	const unsigned long *modes = ks->link_modes.advertising;
+	struct e1000_hw *hw = e1000_hw(nic);
+	u16 advertise = linkmode_adv_to_mii_adv_t(modes);
+	u16 ctrl1000 = linkmode_adv_to_mii_ctrl1000_t(modes);
 
-	if (ks->base.autoneg != AUTONEG_ENABLE)
-		return e1000_force_link(nic, ks);
-	linkmode_set_bit_array(e1000_link_modes, ARRAY_SIZE(e1000_link_modes),
-			       supported);
-	if (!linkmode_subset(adv, supported)) {
+	if (!e1000_link_settable(ks)) {
 		netdev_err(nic->netdev,
-			   "cannot advertise %*pb: the modes are limited to %*pb\n",
-			   __ETHTOOL_LINK_MODE_MASK_NBITS, adv,
-			   __ETHTOOL_LINK_MODE_MASK_NBITS, supported);
+			   "only autonegotiation, speed, duplex and supported modes can be set\n");
 		return -EINVAL;
 	}
-	err = e1000_phy_write(nic, MII_ADVERTISE,
-			      linkmode_adv_to_mii_adv_t(adv) |
-			      ADVERTISE_CSMA) ?:
-	      e1000_phy_write(nic, MII_CTRL1000,
-			      linkmode_adv_to_mii_ctrl1000_t(adv));
-	return err ?: e1000_restart_autoneg(nic);
+	if (ks->base.autoneg != AUTONEG_ENABLE)
+		return e1000_force_link(nic, ks);
+	if (!(advertise & ADVERTISE_ALL) && !ctrl1000) {
+		netdev_err(nic->netdev,
+			   "nothing to advertise: name a speed, 0x2f are all of them\n");
+		return -EINVAL;
+	}
+	hw->advertise = advertise | ADVERTISE_CSMA;
+	hw->ctrl1000 = ctrl1000;
+	return e1000_restart_autoneg(nic);
 }
 
-int e1000_restart_autoneg(struct sluice_nic *nic)
-{
-	return e1000_phy_write(nic, MII_BMCR, BMCR_ANENABLE | BMCR_ANRESTART |
-					      BMCR_FULLDPLX | BMCR_SPEED1000);
-}
-
-/* The firmware's link is kept if it has one: to negotiate anew would cost half a
- * second without it. Loopback or power-down may be left by whoever was here
- * before, since a reset of the MAC does not reach the PHY.
+/* The firmware's link is kept if it has one. Loopback or power-down may be left
+ * by whoever was here before, since a reset of the MAC does not reach the PHY.
  */
 int e1000_phy_probe(struct sluice_nic *nic)
 {
-	u16 id, bmcr;
+	struct e1000_hw *hw = e1000_hw(nic);
+	u16 id;
 	int err;
 
 	err = e1000_phy_read(nic, MII_PHYSID1, &id) ?:
-	      e1000_phy_read(nic, MII_BMCR, &bmcr);
+	      e1000_phy_read(nic, MII_ADVERTISE, &hw->advertise) ?:
+	      e1000_phy_read(nic, MII_CTRL1000, &hw->ctrl1000);
 	if (err)
 		return err;
 	if (!id || id == 0xffff)
 		return -ENODEV;
-	if ((bmcr & (BMCR_ANENABLE | BMCR_LOOPBACK | BMCR_PDOWN |
-		     BMCR_ISOLATE)) == BMCR_ANENABLE)
-		return 0;
-	return e1000_restart_autoneg(nic);
+	hw->bmcr = BMCR_ANENABLE | BMCR_FULLDPLX | BMCR_SPEED1000;
+	return e1000_phy_restore(nic);
 }
 
 void e1000_get_pause(struct sluice_nic *nic, struct ethtool_pauseparam *pause)
@@ -223,16 +263,13 @@ void e1000_get_pause(struct sluice_nic *nic, struct ethtool_pauseparam *pause)
 static int e1000_advertise_pause(struct sluice_nic *nic,
 				 const struct ethtool_pauseparam *pause)
 {
-	u16 adv;
-	int err;
+	struct e1000_hw *hw = e1000_hw(nic);
 
-	err = e1000_phy_read(nic, MII_ADVERTISE, &adv);
-	if (err)
-		return err;
-	adv &= ~(ADVERTISE_PAUSE_CAP | ADVERTISE_PAUSE_ASYM);
-	adv |= mii_advertise_flowctrl((pause->rx_pause ? FLOW_CTRL_RX : 0) |
-				      (pause->tx_pause ? FLOW_CTRL_TX : 0));
-	return e1000_phy_write(nic, MII_ADVERTISE, adv);
+	hw->advertise &= ~(ADVERTISE_PAUSE_CAP | ADVERTISE_PAUSE_ASYM);
+	hw->advertise |=
+		mii_advertise_flowctrl((pause->rx_pause ? FLOW_CTRL_RX : 0) |
+				       (pause->tx_pause ? FLOW_CTRL_TX : 0));
+	return e1000_phy_write(nic, MII_ADVERTISE, hw->advertise);
 }
 
 /* What we ask for is applied as it is: the emulated link partner negotiates
@@ -270,7 +307,7 @@ int e1000_loopback(struct sluice_nic *nic, bool on)
 			FIELD_PREP(E1000_CTRL_SPEED, E1000_CTRL_SPEED_1000);
 	e1000_write(nic, E1000_CTRL, ctrl);
 	if (!on)
-		return e1000_restart_autoneg(nic);
+		return e1000_phy_apply(nic);
 	return e1000_phy_write(nic, MII_BMCR, BMCR_LOOPBACK | BMCR_FULLDPLX |
 					      BMCR_SPEED1000);
 }

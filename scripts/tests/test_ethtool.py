@@ -304,6 +304,40 @@ def test_request_is_refused_with_a_sentence_and_nothing_changes(guest, case):
     assert ethtool(guest, 0, shown_by) == before
 
 
+LINK_REFUSALS = {
+    "speed 1000 duplex full autoneg off": "only 10 and 100",
+    "port fibre": "can be set",
+    "phyad 3": "can be set",
+    "mdix on": "can be set",
+}
+
+
+@sluice_only
+@pytest.mark.parametrize("arguments", LINK_REFUSALS)
+def test_link_request_is_refused_with_a_sentence_in_the_log(guest, arguments):
+    """ethtool hands no extack for link settings, so the reason goes to the kernel's log."""
+    ifname = guest.ifname(0)
+    before, seen = ethtool(guest, 0, ""), len(guest.console())
+    assert guest.sh(f"ethtool -s {ifname} {arguments}", check=False).status != 0
+    wait_for(lambda: guest.console()[seen:], lambda text: LINK_REFUSALS[arguments] in text, 5,
+             "the driver's sentence")
+    assert ethtool(guest, 0, "") == before
+
+
+@sluice_only
+def test_forced_link_outlives_down_and_self_test(guest, i):
+    """What the user set is the PHY's again after whatever took it away."""
+    ifname = guest.ifname(i)
+    guest.sh(f"ethtool -s {ifname} speed 100 duplex full autoneg off")
+    guest.sh(f"ip link set {ifname} down && ip link set {ifname} up")
+    assert "Auto-negotiation: off" in ethtool(guest, i, "")
+    guest.sh(f"ethtool -t {ifname} offline", timeout=60)
+    assert "Auto-negotiation: off" in ethtool(guest, i, "")
+    guest.sh(f"ethtool -s {ifname} autoneg on")
+    wait_carrier(guest, ifname)
+    assert "Auto-negotiation: on" in ethtool(guest, i, "")
+
+
 def test_frames_pass_after_all_requests(guest, i):
     """After everything above, refused or granted, each NIC still works."""
     assert_carries_frames(guest, i)

@@ -124,7 +124,8 @@ def test_udp_checksum_on_the_wire_is_right(guest, target, tx):
         guest.sh(f"{program('udp_sizes.py')} {address} {PORT} " + " ".join(map(str, UDP_SIZES)))
         summed = events.by_key().get(CHECKSUM_PARTIAL, 0)
     packets = capture.wait_packets(sender_mac(guest), PORT, len(UDP_SIZES))
-    assert [len(packet.payload) for packet in packets] == UDP_SIZES
+    # QEMU lets a frame overtake those it holds back for a receiver that was not ready
+    assert sorted(len(packet.payload) for packet in packets) == UDP_SIZES
     for packet in packets:
         assert_whole(packet, tags)
     assert summed == (len(UDP_SIZES) if tx == "on" else 0)

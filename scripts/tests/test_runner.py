@@ -5,6 +5,7 @@ The guest has no driver of ours loaded; the wire is tried with the in-tree e1000
 """
 import hashlib
 import os
+import re
 import subprocess
 import time
 
@@ -173,6 +174,22 @@ def test_panic_ends_the_guest_and_keeps_the_log():
     assert "Kernel panic" in open(g.log.path, encoding="utf-8").read()
 
 
+def test_guest_that_stops_answering_is_reported_and_ended():
+    g = Guest(driver=None).boot()
+    try:
+        g.sh("echo '<3>said before the stop' >/dev/kmsg; sleep 0.3")
+        g.qmp("stop")
+        with pytest.raises(GuestError, match="(?s)no end after 2 s: true.*console log: ") as error:
+            g.sh("true", timeout=2)
+        assert g.log.path in str(error.value)
+        assert g.process.poll() is None
+    finally:
+        g.power_off()
+    assert g.process.poll() is not None and not os.path.exists(f"/proc/{g.process.pid}")
+    assert g not in Guest.running
+    assert "said before the stop" in open(g.log.path, encoding="utf-8").read()
+
+
 # The ledger
 
 def balanced_counters():
@@ -215,12 +232,30 @@ def test_ledger_refuses_a_missing_counter():
     ("import nonsense_that_is_not_there", "0 passed, 1 failed", 2),
 ])
 def test_report_ends_in_one_true_line(tmp_path, body, line, status):
+    done = report_of(tmp_path, body)
+    assert (done.stdout.splitlines()[-1], done.returncode) == (line, status)
+
+
+def test_report_gives_the_reason_of_each_skip(tmp_path):
+    done = report_of(tmp_path, "import pytest\n"
+                     "def test_a(): pytest.skip('no such NIC')\n"
+                     "@pytest.mark.skipif(True, reason='needs a moon')\ndef test_b(): pass\n"
+                     "def test_c(): pass\n")
+    skips = [line for line in done.stdout.splitlines() if line.startswith("skipped ")]
+    # each has its progress line, then its reason at the end
+    for test, reason in [("test_a", "no such NIC"), ("test_b", "needs a moon")]:
+        assert [line for line in skips
+                if re.fullmatch(rf"skipped \S+::{test}: .*{reason}", line)], done.stdout
+    assert done.stdout.splitlines()[-1] == "1 passed, 0 failed, 2 skipped"
+
+
+def report_of(directory, body):
+    """Run a file of tests under the project's conftest.py."""
     here = os.path.dirname(os.path.abspath(__file__))
-    (tmp_path / "test_sample.py").write_text(body)
+    (directory / "test_sample.py").write_text(body)
     for name in ("conftest.py", "pytest.ini"):
         text = open(os.path.join(here, name), encoding="utf-8").read()
         # the sample lies elsewhere; the scripts do not
-        (tmp_path / name).write_text(text.replace("os.path.abspath(__file__)", repr(here + "/x")))
-    done = subprocess.run(["/usr/bin/python3", "-B", "-m", "pytest", str(tmp_path)], check=False,
+        (directory / name).write_text(text.replace("os.path.abspath(__file__)", repr(here + "/x")))
+    return subprocess.run(["/usr/bin/python3", "-B", "-m", "pytest", str(directory)], check=False,
                           stdout=subprocess.PIPE, text=True)
-    assert (done.stdout.splitlines()[-1], done.returncode) == (line, status)

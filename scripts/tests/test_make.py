@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What a user types at the top of the tree: make run, plain make and the set-up."""
+import contextlib
 import os
+import pty
+import re
+import select
 import shutil
 import signal
 import subprocess
@@ -45,11 +49,99 @@ def listing(directory):
     return sorted(os.path.join(d, f) for d, _, files in os.walk(directory) for f in files)
 
 
-def test_make_run_does_the_main_job(tree):
+def host_state():
+    """What a module loaded or a kernel installed on the host would change."""
+    paths = ["/proc/modules", "/sys/module", "/boot"]
+    return {path: names_in(path) for path in paths if os.path.exists(path)}
+
+
+def names_in(path):
+    if os.path.isdir(path):
+        return sorted(os.listdir(path))
+    with open(path, encoding="utf-8") as f:
+        return sorted(line.split()[0] for line in f)
+
+
+def test_make_run_does_the_main_job_and_leaves_the_host_alone(tree):
+    before = host_state()
+    assert before
     status, output = call(["make", "run"], tree[0])
     assert status == 0, output
     last = output.splitlines()[-1]
     assert "steps, all ok" in last, output
+    assert host_state() == before
+
+
+def test_make_run_with_a_step_that_fails_has_a_true_status(tree):
+    program = tree[0] / "scripts" / "tests" / "bpf" / "xdp_drop_count.bpf.c"
+    source = program.read_text()
+    program.write_text("#error made up by the test\n")
+    try:
+        status, output = call(["make", "run"], tree[0])
+    finally:
+        program.write_text(source)
+    assert status != 0
+    assert re.search(r"^FAILED +[\d.]+ s  xdp attach ", output, re.MULTILINE), output
+    assert "made up by the test" in output
+    assert re.search(r"^\d+ steps, [1-9]\d* FAILED, \d+ s$", output, re.MULTILINE), output
+
+
+def test_make_run_without_a_good_module_has_a_true_status(tree, tmp_path):
+    shutil.copytree(tree[0] / "scripts", tmp_path / "scripts")
+    (tmp_path / "sluice.ko").write_bytes((tree[0] / "sluice.ko").read_bytes()[:5000])
+    status, output = call(["/usr/bin/python3", "-B", "scripts/run.py"], tmp_path)
+    assert status == 1
+    assert re.search(r"^FAILED +[\d.]+ s  insmod ", output, re.MULTILINE), output
+    assert re.search(r"steps, [1-9]\d* FAILED, \d+ s$", output), output
+
+
+class Terminal:
+    """A command that believes it has a terminal, and who types there."""
+
+    def __init__(self, command, cwd):
+        self.seen = ""
+        self.master, slave = pty.openpty()
+        env = {k: v for k, v in os.environ.items() if not k.startswith("MAKE") and k != "MFLAGS"}
+        self.process = subprocess.Popen(command, cwd=cwd, env=env, stdin=slave, stdout=slave,
+                                        stderr=slave, start_new_session=True)
+        os.close(slave)
+
+    def read_until(self, text, timeout):
+        """All output so far, when text is in it; None stands for the end of the output."""
+        deadline = time.monotonic() + timeout
+        while text is None or text not in self.seen:
+            left = deadline - time.monotonic()
+            assert left > 0 and select.select([self.master], [], [], left)[0], self.seen
+            try:
+                self.seen += os.read(self.master, 65536).decode(errors="replace")
+            except OSError:
+                # Linux says so when the last user of the terminal has gone
+                assert text is None, self.seen
+                break
+        return self.seen
+
+    def type(self, text):
+        os.write(self.master, text.encode())
+
+    def close(self):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        os.close(self.master)
+
+
+def test_make_shell_gives_a_shell_in_a_guest_whose_nic_is_up(tree):
+    terminal = Terminal(["make", "shell"], tree[0])
+    try:
+        banner = terminal.read_until("guest:", 180)
+        assert "eth0: e1000, driver sluice" in banner
+        # the echo of the command does not have the word that its output has
+        terminal.type("sed s/^/state=/ /sys/class/net/eth0/operstate; exit\r")
+        # the guest's terminal ends lines with CR LF already
+        assert "state=up" in terminal.read_until(None, 60).split()
+        assert terminal.process.wait(10) == 0
+    finally:
+        terminal.close()
 
 
 def test_make_builds_a_module_that_nothing_loads_by_itself(tree):

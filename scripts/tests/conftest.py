@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Fixtures shared by the tests, and the report: one line a test, then "N passed, N failed"."""
+"""What every test ends with, and the report: one line a test, then "N passed, N failed"."""
 import os
 import sys
 import time
@@ -8,70 +8,7 @@ import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
-from guest import Guest, Nic  # noqa: E402
-from ledger import ledger_of_all  # noqa: E402
-
-MODELS = ["e1000", "e1000-82545em", "e1000-82544gc"]
-
-
-# Fixtures
-
-@pytest.fixture(scope="module")
-def guest():
-    """One boot for all tests of a file: NIC 0 on a wire to the test, NICs 1 and 2 connected."""
-    nics = [Nic(wire="dgram", pcap=True), Nic(wire=("pair", 0)), Nic(wire=("pair", 0))]
-    with Guest(nics=nics) as g:
-        yield g
-
-
-@pytest.fixture(params=MODELS)
-def model(request):
-    """Name of each emulated device that the driver claims, one after the other."""
-    return request.param
-
-
-@pytest.fixture
-def fresh(guest):
-    """The shared guest, whose interfaces are default again and balanced after the test."""
-    if not hasattr(guest, "defaults"):
-        guest.defaults = settings(guest)
-    yield guest
-    restore(guest)
-    ledger_of_all(guest)
-    changed = [i for i, text in enumerate(settings(guest)) if text != guest.defaults[i]]
-    for i in changed:
-        rebind(guest, i)
-
-
-def settings(g):
-    """What ethtool and sysfs can change, per NIC, as text to compare."""
-    text = g.sh("\n".join(
-        f"echo //; for o in g c k a; do ethtool -$o {dev}; done; cd /sys/class/net/{dev};"
-        "cat mtu tx_queue_len threaded napi_defer_hard_irqs gro_flush_timeout"
-        for dev in g.ifnames()), check=False).stdout
-    return text.split("//\n")[1:]
-
-
-def rebind(g, i):
-    """Probing again is the one way back to every default."""
-    address = g.pci(i)
-    g.sh(f"cd /sys/bus/pci/drivers/sluice; echo {address} >unbind; echo {address} >bind")
-    g.wait_interfaces()
-
-
-def restore(g):
-    """Undo what tests commonly change; each command may find nothing to undo."""
-    g.sh("for ns in $(ip netns list | cut -d' ' -f1); do ip netns del $ns; done")
-    g.wait_interfaces()
-    g.sh("\n".join(
-        f"ip link set dev {dev} xdp off; ip link set dev {dev} xdpgeneric off;"
-        f"tc qdisc del dev {dev} clsact; tc qdisc del dev {dev} root; ip addr flush dev {dev};"
-        f"ip link set dev {dev} down; ip link set dev {dev} promisc off allmulticast off "
-        f"mtu 1500 address {nic.mac}" for dev, nic in zip(g.ifnames(), g.nics)), check=False)
-    for nic in g.nics:
-        g.qmp("set_link", name=nic.id, up=True)
-    for wire in g.wires.values():
-        wire.drain()
+from guest import Guest  # noqa: E402
 
 
 @pytest.fixture(autouse=True)

@@ -53,6 +53,11 @@ int sluice_open(struct net_device *netdev)
 	struct sluice_rings rings;
 	int err;
 
+	if (test_bit(SLUICE_GONE, &nic->state)) {
+		err = nic->board->ops->reset(nic);
+		if (err)
+			return err;
+	}
 	err = sluice_rings_alloc(nic, &nic->cfg, &rings);
 	if (err)
 		return err;
@@ -108,8 +113,6 @@ int sluice_reset(struct sluice_nic *nic)
 	trace_sluice_reset(nic->netdev, nic->resets);
 	sluice_down(nic, &rings, false);
 	err = nic->board->ops->reset(nic);
-	/* Bus mastering may be what the device was hanging for. */
-	pci_set_master(nic->pdev);
 	if (!err) {
 		sluice_up(nic, &rings);
 		sluice_update_link(nic);

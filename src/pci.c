@@ -120,8 +120,7 @@ static int sluice_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	err = board->ops->probe(nic);
 	if (err)
 		goto free_nic;
-	/* Not before the reset: whoever had the device may have left it receiving. */
-	pci_set_master(pdev);
+	/* What sluice_slot_reset() restores. */
 	pci_save_state(pdev);
 	sluice_init_netdev(nic);
 	netif_carrier_off(nic->netdev);
@@ -200,10 +199,7 @@ static int sluice_resume(struct device *dev)
 	int err;
 
 	rtnl_lock();
-	err = nic->board->ops->reset(nic);
-	pci_set_master(nic->pdev);
-	if (!err)
-		err = sluice_continue(nic);
+	err = nic->board->ops->reset(nic) ?: sluice_continue(nic);
 	rtnl_unlock();
 	return err;
 }
@@ -218,7 +214,6 @@ static void sluice_shutdown(struct pci_dev *pdev)
 	rtnl_lock();
 	sluice_halt(nic, false);
 	rtnl_unlock();
-	pci_clear_master(pdev);
 }
 
 static pci_ers_result_t sluice_error_detected(struct pci_dev *pdev,
@@ -243,10 +238,8 @@ static pci_ers_result_t sluice_slot_reset(struct pci_dev *pdev)
 	pci_save_state(pdev);
 	if (pci_enable_device_mem(pdev))
 		return PCI_ERS_RESULT_DISCONNECT;
-	if (nic->board->ops->reset(nic))
-		return PCI_ERS_RESULT_DISCONNECT;
-	pci_set_master(pdev);
-	return PCI_ERS_RESULT_RECOVERED;
+	return nic->board->ops->reset(nic) ? PCI_ERS_RESULT_DISCONNECT :
+					     PCI_ERS_RESULT_RECOVERED;
 }
 
 static void sluice_error_resume(struct pci_dev *pdev)

@@ -295,13 +295,26 @@ static bool sluice_txq_idle(const struct sluice_engine *engine,
 	return idle;
 }
 
-/* A frame half gathered is one that the device has not given yet. */
+/* A frame half gathered is one that the device has not given yet. Its pages go
+ * straight to the pool: xdp_return_buff() is for NAPI's context only.
+ */
 static void sluice_rxq_drop_chain(struct sluice_rxq *q)
 {
-	local_bh_disable();
+	struct xdp_buff *xdp = &q->chain.xdp;
+	struct skb_shared_info *sinfo;
+	u32 i;
+
+	if (q->chain_len && xdp_buff_has_frags(xdp)) {
+		sinfo = xdp_get_shared_info_from_buff(xdp);
+		for (i = 0; i < sinfo->nr_frags; i++)
+			page_pool_put_full_page(q->pool,
+						skb_frag_page(&sinfo->frags[i]),
+						false);
+	}
 	if (q->chain_len)
-		xdp_return_buff(&q->chain.xdp);
-	local_bh_enable();
+		page_pool_put_full_page(q->pool,
+					virt_to_page(xdp->data_hard_start),
+					false);
 	q->chain_len = 0;
 	q->chain_loss = 0;
 }
@@ -383,6 +396,7 @@ void sluice_up(struct sluice_nic *nic, struct sluice_rings *rings)
 		sluice_vector_up(v);
 	}
 	nic->board->ops->start(nic);
+	pci_set_master(nic->pdev);
 	set_bit(SLUICE_UP, &nic->state);
 	/* An address may have been added since start looked. */
 	sluice_apply_rx_mode(nic);
@@ -400,6 +414,10 @@ void sluice_up(struct sluice_nic *nic, struct sluice_rings *rings)
  * Source first: reception stops and NAPI takes the rest; then the producers of
  * the transmit ring are shut out and the device finishes; only then NAPI goes,
  * and interrupts after it: the end of a poll may still have unmasked them.
+ *
+ * Bus mastering is on exactly while rings are in work. A device that registers
+ * no longer reach, or that somebody left receiving, can so not write to memory
+ * that has been given to others.
  *
  * Context: RTNL.
  */
@@ -423,6 +441,7 @@ void sluice_down(struct sluice_nic *nic, struct sluice_rings *rings,
 	ops->irq_off(nic);
 	synchronize_irq(nic->pdev->irq);
 	ops->tx_stop(nic);
+	pci_clear_master(nic->pdev);
 	for (i = 0; i < nic->nvec; i++) {
 		rings->rx[i] = nic->vec[i]->rx;
 		rings->tx[i] = nic->vec[i]->tx;

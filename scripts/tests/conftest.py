@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What every test ends with, and the report: one line a test, then "N passed, N failed"."""
+"""Which kernel the guests run, what every test ends with, and the report: one line a test, then
+"N passed, N failed"."""
 import os
 import sys
 import time
@@ -8,7 +9,39 @@ import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
+import kernels  # noqa: E402
 from guest import Guest  # noqa: E402
+
+# These ask nothing of the driver, or nothing that depends on the kernel: once is enough.
+KERNEL_INDEPENDENT = {"test_console.py", "test_docs.py", "test_kernel.py", "test_make.py",
+                      "test_runner.py", "test_static.py"}
+
+
+# The kernel
+
+def pytest_addoption(parser):
+    parser.addoption("--kernel", default="distribution", choices=("distribution", *kernels.BUILT),
+                     help="run the tests of the driver on this kernel of scripts/kernel-build")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "distribution_kernel(reason): what is tested is not to be "
+                            "had in a kernel that watches itself")
+    name = config.option.kernel
+    Guest.default_kernel = staticmethod(lambda: kernels.named_kernel(name))
+
+
+def pytest_ignore_collect(collection_path, config):
+    """On another kernel only what it can show more of than the distribution's."""
+    if config.option.kernel != "distribution":
+        return collection_path.name in KERNEL_INDEPENDENT or None
+    return None
+
+
+def pytest_runtest_setup(item):
+    mark = item.get_closest_marker("distribution_kernel")
+    if mark and item.config.option.kernel != "distribution":
+        pytest.skip(mark.args[0])
 
 
 @pytest.fixture(autouse=True)

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A guest that can go on without the host's files: a suspend kills 9p, which cannot be restored."""
-import os
 import shlex
 
 import bpf
-from guest import PROJECT, Guest
+from guest import Guest
 
 # As the guest sees it, and as its initramfs does, where the guest's root is below /root.
 ROOT = "/tmp/memory-root"
@@ -12,11 +11,6 @@ BARE_ROOT = f"/root{ROOT}"
 # The shell too: busybox's would prefer its own applets to all of these.
 TOOLS = ["dash", "ip", "bridge", "ethtool", "setpci", "pkill"]
 SEARCH = "/usr/sbin:/bin"
-
-
-def test_programs():
-    """Compiled programs of the tests, the module among them, under the paths they have now."""
-    return [*(str(path) for path in bpf.build().iterdir()), os.path.join(PROJECT, "sluice.ko")]
 
 
 class MemoryGuest(Guest):
@@ -29,7 +23,7 @@ class MemoryGuest(Guest):
 
     def move_to_memory(self):
         """Copy tools, their libraries and the tests' programs, and leave the host's root."""
-        programs = " ".join(map(shlex.quote, test_programs()))
+        programs = " ".join(map(shlex.quote, [*map(str, bpf.build().iterdir()), self.module()]))
         tools = " ".join(f"$(command -v {tool})" for tool in TOOLS)
         self.sh(f"set -e; mkdir -p {ROOT}/usr/sbin {ROOT}/bin {ROOT}/tmp {ROOT}/proc {ROOT}/sys "
                 f"{ROOT}/dev; cp -L {tools} {ROOT}/usr/sbin; cp -L --parents {programs} "

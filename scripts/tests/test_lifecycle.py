@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """An interface's life: carrier, up and down, MTU, modules, interrupts, the queue under pressure."""
-import os
 import re
 
 import pytest
@@ -8,7 +7,7 @@ import pytest
 import pktgen
 from counters import Growth, wait_for
 from drivers import DRIVER, IS_SLUICE, assert_ledgers, sluice_only
-from guest import PROJECT, Guest, Nic
+from guest import Guest, Nic
 from steady_traffic import BothWays, Inbound, assert_carries_frames, frame_to
 from taps import Tap, fresh_path, program, sentinel, share_file
 from topology import GUEST_V4, HOST_MAC, HOST_V4, attribute, bring_up, wait_carrier
@@ -17,7 +16,6 @@ from tracepoints import counted_events
 FIRST, SECOND, THIRD = range(3)
 NETDEV_TX_BUSY = 16
 MODULE = "sluice" if IS_SLUICE else "e1000"
-LOAD = f"insmod {os.path.join(PROJECT, 'sluice.ko')}" if IS_SLUICE else "modprobe e1000"
 ROUNDS_UP_DOWN = 100
 ROUNDS_MODULE = 20
 
@@ -146,9 +144,10 @@ def test_mtu_changes_under_traffic_lose_no_frame(guest, ifname):
 def test_module_is_removed_and_loaded_20_times_under_traffic(guest):
     """rmmod and insmod under traffic: each time the interfaces come back and work in the end."""
     mac = attribute(guest, guest.ifname(FIRST), "address")
+    load = f"insmod {guest.module()}" if IS_SLUICE else "modprobe e1000"
     with Inbound(guest, FIRST):
         for _ in range(ROUNDS_MODULE):
-            guest.sh(f"rmmod pktgen 2>/dev/null; rmmod {MODULE} && {LOAD}", timeout=60)
+            guest.sh(f"rmmod pktgen 2>/dev/null; rmmod {MODULE} && {load}", timeout=60)
             guest.wait_interfaces()
             guest.sh(f"ip link set {guest.ifname(FIRST)} up")
         wait_carrier(guest, guest.ifname(FIRST))

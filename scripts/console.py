@@ -2,20 +2,39 @@
 """The guest's console log, and what in it counts as a complaint of the kernel."""
 import re
 
-COMPLAINT = re.compile(
-    r"WARNING:|BUG:|\bOops\b|Kernel panic|Call Trace|general protection|rcu:.*stall|DMA-API:|"
-    r"KASAN|KCSAN|UBSAN|INFO: task .* blocked|hung task|page allocation failure|NETDEV WATCHDOG|"
-    r"irq \d+: nobody cared|refused to change power state|possible recursive locking|"
-    r"suspicious RCU usage|unregister_netdevice: waiting|Detected Tx Unit Hang|"
-    r"page_pool_release.*stalled")
+# One line a kind of report; test_console.py has an example of each.
+COMPLAINT = re.compile("|".join([
+    r"WARNING:|BUG:|\bOops\b|Kernel panic|Call Trace|general protection",
+    # lockdep, beside what begins with WARNING: or BUG:
+    r"possible (recursive|circular|irq lock inversion)|inconsistent lock state",
+    r"INFO: trying to register non-static key|turning off the locking correctness validator",
+    r"suspicious RCU usage|bad unlock balance|held lock freed|Invalid wait context",
+    r"KASAN|KCSAN|UBSAN",
+    # SLUB has no colon: "BUG kmalloc-64 (Not tainted): Right Redzone overwritten"
+    r"\bBUG [\w-]+ +\(|list_(add|del) corruption|refcount_t: ",
+    # a detector that has given up reports nothing any more
+    r"kmemleak: \d+ new suspected|kmemleak: Kernel memory leak detector disabled",
+    r"ODEBUG: |DMA-API: (?!preallocated|debugging enabled)",
+    r"page_pool_release.*stalled|unregister_netdevice: waiting|leaked reference",
+    # what hangs
+    r"rcu:.*stall|INFO: task .* blocked|hung task|NETDEV WATCHDOG|Detected Tx Unit Hang",
+    r"page allocation failure|irq \d+: nobody cared|refused to change power state",
+]))
 
 # The firmware clears a screen that a log does not have.
 TERMINAL_CODES = re.compile(r"\r|\x1b(c|\[[0-9;?=]*[A-Za-z])")
+TIME = re.compile(r"^\[ *\d+\.\d+\](\[ *[TC]\d+\])? ")
 
 # A warning is printed as a block; what a test expects names one line of it.
 BLOCK_START = re.compile(r"-+\[ cut here \]-+")
 BLOCK_END = re.compile(r"-+?\[ end (trace|Kernel panic)")
-EXCERPT = 40
+# KASAN and KCSAN draw a line above and below. Lockdep draws one above only: that is no block.
+RULE = re.compile(r"^={60,}$")
+RULED = re.compile(r"BUG: (KASAN|KCSAN)")
+EXCERPT = 60
+# Races between other parts of the kernel are not the driver's.
+OTHERS_RACE = re.compile(r"BUG: KCSAN")
+DRIVER = re.compile(r"sluice")
 
 
 class Console:
@@ -38,34 +57,48 @@ class Console:
         self.expected.append(re.compile(pattern))
 
     def complaint(self):
-        """Excerpt around the first unexpected complaint since the last call, or None.
+        """Excerpt from the first unexpected complaint since the last call on, or None.
 
         A later check does not repeat it: one warning must not fail every test that follows.
         """
         lines = self.text().splitlines()
         new = lines[self.checked:]
         self.checked = len(lines)
+        start = 0
         for block in split_blocks(new):
             if self._is_complaint(block):
-                return "\n".join(block[:EXCERPT])
+                return "\n".join(new[start:start + EXCERPT])
+            start += len(block)
         return None
 
     def _is_complaint(self, block):
         if not any(COMPLAINT.search(line) for line in block):
             return False
+        if OTHERS_RACE.search("\n".join(block[:2])) and not any(map(DRIVER.search, block)):
+            return False
         return not any(p.search(line) for p in self.expected for line in block)
 
 
+def is_rule(line):
+    return bool(RULE.match(TIME.sub("", line)))
+
+
 def split_blocks(lines):
-    """Groups of lines: a whole warning from "cut here" to "end trace", or one line."""
-    block = None
-    for line in lines:
-        if block is None and not BLOCK_START.search(line):
-            yield [line]
+    """Groups of lines: a whole warning or sanitizer's report from its first line to its last, or
+    one line."""
+    block, ends = [], None
+    for line, following in zip(lines, [*lines[1:], ""]):
+        block.append(line)
+        if ends is None:
+            if BLOCK_START.search(line):
+                ends = BLOCK_END.search
+                continue
+            if is_rule(line) and RULED.search(following):
+                ends = is_rule
+                continue
+        elif not ends(line):
             continue
-        block = (block or []) + [line]
-        if BLOCK_END.search(line):
-            yield block
-            block = None
+        yield block
+        block, ends = [], None
     if block:
         yield block

@@ -7,6 +7,8 @@
 PYTHON := /usr/bin/python3
 PYTEST := PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest
 TESTS ?= scripts/tests
+# The kernel of "make sanitize": kasan, kcsan or gcov.
+SANITIZER ?= kasan
 
 ifneq ($(KERNELRELEASE),)
 KDIR ?= /lib/modules/$(KERNELRELEASE)/build
@@ -15,7 +17,8 @@ endif
 KDIR ?= $(shell scripts/kernel headers)
 KBUILD_ARGS = -C $(KDIR) M=$(CURDIR)
 
-.PHONY: modules modules_install clean run shell test check help kernel-found
+.PHONY: modules modules_install clean run shell test check kernel kcsan sanitize help \
+	kernel-found
 
 modules: kernel-found
 	$(MAKE) $(KBUILD_ARGS) modules
@@ -50,14 +53,29 @@ test: ready-test
 check: ready-check
 	@$(PYTEST) scripts/tests/test_static.py
 
+# Minutes when it is the first time, hence not behind a silent pytest.
+kernel:
+	@scripts/setup kernel
+	@scripts/kernel-build kasan
+
+kcsan:
+	@scripts/setup kernel
+	@scripts/kernel-build kcsan
+
+sanitize: ready-test
+	@scripts/kernel-build $(SANITIZER)
+	@$(PYTEST) --kernel=$(SANITIZER) $(TESTS)
+
 help:
 	@echo 'make           build sluice.ko for KDIR= or KERNELRELEASE='
 	@echo 'make run       the main job: boot a guest with an emulated e1000 and use it, with XDP'
 	@echo 'make test      run every test; TESTS="FILE..." chooses'
 	@echo 'make check     run the static checks only'
+	@echo 'make sanitize  the tests of the driver on a kernel that watches every access'
+	@echo 'make kernel    build that kernel only; make kcsan: the one that finds data races'
 	@echo 'make shell     a shell in a guest with the NIC up'
 	@echo 'make modules_install, make clean   as for any out-of-tree module'
 	@echo
-	@echo 'run, test, check and shell install missing Debian packages (as root) and keep the'
-	@echo 'kernel, which is not installed, in $${XDG_CACHE_HOME:-~/.cache}/sluice.'
+	@echo 'What runs a guest or builds a kernel installs missing Debian packages (as root), and'
+	@echo 'keeps kernels, which are not installed, in $${XDG_CACHE_HOME:-~/.cache}/sluice.'
 	@echo 'KERNEL=RELEASE chooses another kernel for them.'

@@ -330,7 +330,7 @@ class Guest:
         for i, nic in enumerate(self.nics):
             if nic.wire == "dgram":
                 guest_path, host_path = self._dgram_paths(nic)
-                self.wires[i] = Wire(host_path, guest_path)
+                self.wires[i] = Wire(host_path, guest_path, self.slowdown)
 
     def _load_driver(self):
         self.sh("echo 7 >/proc/sys/kernel/printk", bare=True)

@@ -71,7 +71,7 @@ def quiet(read, timeout):
 
 def settle(g, i, timeout=15, netns=None):
     """Wait until the NIC has been quiet for half a second; its counters."""
-    return quiet(lambda: [g.ethtool_stats(i, netns)], timeout)[0]
+    return quiet(lambda: [g.ethtool_stats(i, netns)], timeout * g.slowdown)[0]
 
 
 def ledger(g, i, netns=None):
@@ -83,7 +83,7 @@ def ledger(g, i, netns=None):
 
 def ledger_of_all(g):
     """The same for every NIC of the guest."""
-    all_stats = quiet(g.all_ethtool_stats, 15)
+    all_stats = quiet(g.all_ethtool_stats, 15 * g.slowdown)
     for stats in all_stats:
         assert_balanced(stats)
     return all_stats

@@ -20,7 +20,10 @@ class WireError(Exception):
 
 
 class Wire:
-    def __init__(self, host_path, guest_path):
+    """Times to wait are meant for the distribution's kernel; slowdown stretches all of them."""
+
+    def __init__(self, host_path, guest_path, slowdown=1):
+        self.slowdown = slowdown
         self.guest_path = guest_path
         self.host_path = host_path
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -61,12 +64,12 @@ class Wire:
     def recv(self, timeout=1.0):
         """The next frame from the guest, or None."""
         with self.arrived:
-            self.arrived.wait_for(lambda: self.frames, timeout)
+            self.arrived.wait_for(lambda: self.frames, timeout * self.slowdown)
             return self.frames.popleft() if self.frames else None
 
     def recv_many(self, n, timeout=10.0):
         """Up to n frames; fewer only when the time has passed."""
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + timeout * self.slowdown
         with self.arrived:
             while len(self.frames) < n and time.monotonic() < deadline:
                 self.arrived.wait(deadline - time.monotonic())

@@ -4,6 +4,8 @@
 import re
 import time
 
+from guest import Guest
+
 
 def snmp(guest, prefix=""):
     """The protocol counters of the guest's kernel, e.g. UdpInCsumErrors and Udp6InCsumErrors."""
@@ -44,7 +46,11 @@ class Growth:
 
 
 def wait_for(read, good, timeout, what):
-    """Read until the value is good: an event, never a fixed sleep."""
+    """Read until the value is good: an event, never a fixed sleep.
+
+    timeout is meant for the distribution's kernel.
+    """
+    timeout *= max((g.slowdown for g in Guest.running), default=1)
     deadline = time.monotonic() + timeout
     while True:
         value = read()

@@ -49,7 +49,8 @@ class Tap:
         self._guest = guest
         ready = fresh_path("tap")
         self._job = guest.spawn(f"{program('packet_socket.py')} listen {ifname} "
-                                f"--ready {ready} --timeout {timeout}")
+                                f"--ready {ready} "
+                                f"--timeout {timeout * guest.slowdown}")
         self._timeout = timeout
         wait_for_file(guest, ready)
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* net_device operations other than the datapath's, and the way through a reset. */
 
+#include <kunit/visibility.h>
 #include <linux/etherdevice.h>
 #include <linux/rtnetlink.h>
 #include <linux/tcp.h>
@@ -74,6 +75,7 @@ free_rings:
 	sluice_rings_free(nic, &rings);
 	return err;
 }
+EXPORT_SYMBOL_IF_KUNIT(sluice_open);
 
 int sluice_stop(struct net_device *netdev)
 {
@@ -90,6 +92,7 @@ int sluice_stop(struct net_device *netdev)
 	sluice_rings_free(nic, &rings);
 	return 0;
 }
+EXPORT_SYMBOL_IF_KUNIT(sluice_stop);
 
 /**
  * sluice_reset() - take an open device through a reset
@@ -158,6 +161,7 @@ void sluice_tx_timeout(struct net_device *netdev, unsigned int txq)
 	if (q)
 		schedule_work(&nic->reset_work);
 }
+EXPORT_SYMBOL_IF_KUNIT(sluice_tx_timeout);
 
 /* Buffers fit every MTU, so only the filter and what a program bears change. */
 int sluice_change_mtu(struct net_device *netdev, int mtu)
@@ -172,6 +176,7 @@ int sluice_change_mtu(struct net_device *netdev, int mtu)
 	sluice_apply_rx_mode(nic);
 	return 0;
 }
+EXPORT_SYMBOL_IF_KUNIT(sluice_change_mtu);
 
 int sluice_set_mac(struct net_device *netdev, void *addr)
 {
@@ -183,6 +188,7 @@ int sluice_set_mac(struct net_device *netdev, void *addr)
 	sluice_apply_rx_mode(netdev_priv(netdev));
 	return 0;
 }
+EXPORT_SYMBOL_IF_KUNIT(sluice_set_mac);
 
 void sluice_set_rx_mode(struct net_device *netdev)
 {
@@ -191,6 +197,7 @@ void sluice_set_rx_mode(struct net_device *netdev)
 	if (test_bit(SLUICE_UP, &nic->state))
 		nic->board->ops->set_rx_mode(nic);
 }
+EXPORT_SYMBOL_IF_KUNIT(sluice_set_rx_mode);
 
 int sluice_vlan_add(struct net_device *netdev, __be16 proto, u16 vid)
 {
@@ -201,6 +208,7 @@ int sluice_vlan_add(struct net_device *netdev, __be16 proto, u16 vid)
 		nic->board->ops->vlan_filter(nic, vid);
 	return 0;
 }
+EXPORT_SYMBOL_IF_KUNIT(sluice_vlan_add);
 
 int sluice_vlan_kill(struct net_device *netdev, __be16 proto, u16 vid)
 {
@@ -211,6 +219,7 @@ int sluice_vlan_kill(struct net_device *netdev, __be16 proto, u16 vid)
 		nic->board->ops->vlan_filter(nic, vid);
 	return 0;
 }
+EXPORT_SYMBOL_IF_KUNIT(sluice_vlan_kill);
 
 netdev_features_t sluice_fix_features(struct net_device *netdev,
 				      netdev_features_t features)
@@ -221,6 +230,7 @@ netdev_features_t sluice_fix_features(struct net_device *netdev,
 		return features;
 	return nic->board->ops->fix_features(features);
 }
+EXPORT_SYMBOL_IF_KUNIT(sluice_fix_features);
 
 int sluice_set_features(struct net_device *netdev, netdev_features_t features)
 {
@@ -237,6 +247,7 @@ int sluice_set_features(struct net_device *netdev, netdev_features_t features)
 	sluice_apply_rx_mode(nic);
 	return 0;
 }
+EXPORT_SYMBOL_IF_KUNIT(sluice_set_features);
 
 /* Offloads name places in a frame by offsets that the device must be able to
  * express.
@@ -256,3 +267,4 @@ netdev_features_t sluice_features_check(struct sk_buff *skb,
 	}
 	return vlan_features_check(skb, features);
 }
+EXPORT_SYMBOL_IF_KUNIT(sluice_features_check);

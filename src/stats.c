@@ -4,6 +4,7 @@
  * engine's; device counters are read when somebody asks, as each is a VM exit.
  */
 
+#include <kunit/visibility.h>
 #include <net/netdev_queues.h>
 #include "core.h"
 
@@ -238,6 +239,7 @@ void sluice_get_stats64(struct net_device *netdev,
 	sluice_refresh_dev(nic, false);
 	sluice_stats64_device(nic->dev_count, stats);
 }
+EXPORT_SYMBOL_IF_KUNIT(sluice_get_stats64);
 
 static void sluice_get_queue_stats_rx(struct net_device *netdev, int index,
 				      struct netdev_queue_stats_rx *stats)

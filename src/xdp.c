@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* XDP control: attach, replace, detach; the per-packet part is in the engine. */
 
+#include <kunit/visibility.h>
 #include <linux/bpf.h>
 #include <linux/filter.h>
 #include <linux/if_vlan.h>
@@ -73,6 +74,7 @@ int sluice_bpf(struct net_device *netdev, struct netdev_bpf *bpf)
 		return -EINVAL;
 	}
 }
+EXPORT_SYMBOL_IF_KUNIT(sluice_bpf);
 
 static int sluice_xdp_rx_vlan_tag(const struct xdp_md *ctx, __be16 *proto,
 				  u16 *tci)

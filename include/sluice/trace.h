@@ -11,6 +11,13 @@
 #include <linux/tracepoint.h>
 #include <sluice/types.h>
 
+/* For the instance of the engine that the tests in kunit/ make. */
+#if IS_ENABLED(CONFIG_KUNIT)
+#define SLUICE_EXPORT_TRACEPOINT_IF_KUNIT(name)	EXPORT_TRACEPOINT_SYMBOL_GPL(name)
+#else
+#define SLUICE_EXPORT_TRACEPOINT_IF_KUNIT(name)
+#endif
+
 TRACE_EVENT(sluice_rx_post,
 	TP_PROTO(const struct net_device *netdev, u32 queue, u32 slot),
 	TP_ARGS(netdev, queue, slot),

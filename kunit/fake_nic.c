@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Life of a test's NIC, the stack's side of it, and what every test ends with. */
+
+#include <linux/etherdevice.h>
+#include <linux/filter.h>
+#include <linux/irq.h>
+#include <linux/rtnetlink.h>
+#include "fake_nic.h"
+
+#define FAKE_ETHERTYPE	ETH_P_802_EX1	/* for experiments: no protocol, no GRO */
+#define FAKE_POOL_WAIT	(10 * HZ)
+
+/* Bytes that differ from their neighbours and from frame to frame. */
+void fake_fill(void *data, u32 len, u8 seed)
+{
+	u8 *byte = data;
+	u32 i;
+
+	for (i = 0; i < len; i++)
+		byte[i] = seed + i * 7 + (i >> 8);
+	if (len < ETH_HLEN)
+		return;
+	eth_broadcast_addr(data);
+	put_unaligned_be16(FAKE_ETHERTYPE, data + 2 * ETH_ALEN);
+}
+
+u64 fake_rx_count(struct fake_nic *fake, enum sluice_rx_counter which)
+{
+	return u64_stats_read(&fake->nic->vec[0]->rx_stats.count[which]);
+}
+
+u64 fake_tx_count(struct fake_nic *fake, enum sluice_tx_counter which)
+{
+	return u64_stats_read(&fake->nic->vec[0]->tx_stats.count[which]);
+}
+
+static u64 fake_in_flight(struct fake_nic *fake)
+{
+	struct sluice_txq *q = fake_txq(fake);
+	u64 frames = 0;
+	u32 i;
+
+	for (i = q ? q->head : 0; q && i != q->tail;
+	     i += sluice_tx_slot(q, i)->descs)
+		frames++;
+	return frames;
+}
+
+/* The two equations of Documentation/counters.rst. */
+void fake_expect_ledger(struct fake_nic *fake)
+{
+	u64 rx = 0, tx = fake_in_flight(fake);
+	u32 i;
+
+	for (i = SLUICE_RX_PASSED; i <= SLUICE_RX_HW_ERR_DROP; i++)
+		rx += fake_rx_count(fake, i);
+	KUNIT_EXPECT_EQ_MSG(fake->test, fake_rx_count(fake, SLUICE_RX_FRAMES), rx,
+			    "a received frame has no fate, or two");
+	tx += fake_tx_count(fake, SLUICE_TX_COMPLETED);
+	for (i = SLUICE_TX_DMA_ERR; i <= SLUICE_TX_RESET_DROP; i++)
+		tx += fake_tx_count(fake, i);
+	KUNIT_EXPECT_EQ_MSG(fake->test, tx,
+			    fake_tx_count(fake, SLUICE_TX_ACCEPTED) +
+			    fake_tx_count(fake, SLUICE_TX_XDP_ACCEPTED),
+			    "a sent frame has no fate, or two");
+}
+
+static rx_handler_result_t fake_take_skb(struct sk_buff **pskb)
+{
+	struct sk_buff *skb = skb_share_check(*pskb, GFP_ATOMIC);
+	struct fake_nic *fake;
+
+	*pskb = skb;
+	if (!skb)
+		return RX_HANDLER_CONSUMED;
+	fake = rcu_dereference(skb->dev->rx_handler_data);
+	skb_queue_tail(&fake->received, skb);
+	return RX_HANDLER_CONSUMED;
+}
+
+void fake_open(struct fake_nic *fake)
+{
+	int err;
+
+	rtnl_lock();
+	err = dev_open(fake->netdev, NULL);
+	rtnl_unlock();
+	KUNIT_ASSERT_EQ(fake->test, err, 0);
+}
+
+void fake_close(struct fake_nic *fake)
+{
+	rtnl_lock();
+	dev_close(fake->netdev);
+	rtnl_unlock();
+}
+
+/* Raise the interrupt; NAPI has run when this returns. */
+void fake_interrupt(struct fake_nic *fake)
+{
+	local_bh_disable();
+	generic_handle_irq_safe(fake->pci.irq);
+	local_bh_enable();
+	napi_synchronize(&fake->nic->vec[0]->napi);
+}
+
+/**
+ * fake_poll() - one poll with a budget of the test's own
+ * @fake: the NIC
+ * @budget: the budget; 0 as netpoll does
+ * Return: what the poll returned, -EBUSY if NAPI was at work.
+ */
+int fake_poll(struct fake_nic *fake, int budget)
+{
+	struct napi_struct *napi = &fake->nic->vec[0]->napi;
+	struct bpf_net_context storage, *context;
+	int done = -EBUSY;
+
+	local_bh_disable();
+	context = bpf_net_ctx_set(&storage);
+	if (napi_schedule_prep(napi)) {
+		done = sluice_fake_engine.poll(napi, budget);
+		if (done == budget)
+			napi_complete(napi);
+	}
+	bpf_net_ctx_clear(context);
+	local_bh_enable();
+	return done;
+}
+
+struct sk_buff *fake_skb(struct fake_nic *fake, u32 len)
+{
+	struct sk_buff *skb = alloc_skb(max(len, ETH_ZLEN), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(fake->test, skb);
+	skb->dev = fake->netdev;
+	fake_fill(skb_put(skb, len), len, len);
+	skb_reset_mac_header(skb);
+	skb_set_network_header(skb, ETH_HLEN);
+	skb->protocol = htons(FAKE_ETHERTYPE);
+	return skb;
+}
+
+/**
+ * fake_transmit() - ndo_start_xmit as the stack calls it
+ * @fake: the NIC
+ * @skb: the frame; given up in any case
+ * @more: xmit_more
+ * Return: whether the queue let it in.
+ */
+bool fake_transmit(struct fake_nic *fake, struct sk_buff *skb, bool more)
+{
+	struct netdev_queue *nq = netdev_get_tx_queue(fake->netdev, 0);
+	bool in;
+
+	local_bh_disable();
+	__netif_tx_lock(nq, smp_processor_id());
+	in = !netif_xmit_frozen_or_drv_stopped(nq);
+	if (in)
+		netdev_start_xmit(skb, fake->netdev, nq, more);
+	__netif_tx_unlock(nq);
+	local_bh_enable();
+	if (!in)
+		kfree_skb(skb);
+	return in;
+}
+
+static void fake_expect_no_pool(struct fake_nic *fake)
+{
+	unsigned long deadline = jiffies + FAKE_POOL_WAIT;
+
+	while (!hlist_empty(&fake->netdev->page_pools) &&
+	       time_before(jiffies, deadline))
+		msleep(20);
+	KUNIT_EXPECT_TRUE_MSG(fake->test, hlist_empty(&fake->netdev->page_pools),
+			      "pages of the NIC are still held by somebody");
+}
+
+static void fake_nic_destroy(void *data)
+{
+	struct fake_nic *fake = data;
+
+	fake_close(fake);
+	skb_queue_purge(&fake->received);
+	fake_expect_no_pool(fake);
+	rtnl_lock();
+	netdev_rx_handler_unregister(fake->netdev);
+	rtnl_unlock();
+	fake_pci_remove(&fake->pci);
+}
+
+/**
+ * fake_nic_create() - plug a NIC in
+ * @test: it goes when this ends
+ * Return: the NIC, closed.
+ */
+struct fake_nic *fake_nic_create(struct kunit *test)
+{
+	struct fake_nic *fake = kunit_kzalloc(test, sizeof(*fake), GFP_KERNEL);
+	int err;
+
+	KUNIT_ASSERT_NOT_NULL(test, fake);
+	fake->test = test;
+	skb_queue_head_init(&fake->received);
+	KUNIT_ASSERT_EQ(test, fake_pci_add(&fake->pci, &fake_board), 0);
+	fake->nic = pci_get_drvdata(fake->pci.dev);
+	if (!fake->nic)
+		fake_pci_remove(&fake->pci);
+	KUNIT_ASSERT_NOT_NULL_MSG(test, fake->nic, "probe has failed");
+	fake->netdev = fake->nic->netdev;
+	fake->hw = fake_hw(fake->nic);
+	err = kunit_add_action_or_reset(test, fake_nic_destroy, fake);
+	KUNIT_ASSERT_EQ(test, err, 0);
+	rtnl_lock();
+	err = netdev_rx_handler_register(fake->netdev, fake_take_skb, fake);
+	rtnl_unlock();
+	KUNIT_ASSERT_EQ(test, err, 0);
+	return fake;
+}
+
+/* A suite's init: an open NIC in test->priv. */
+int fake_nic_init(struct kunit *test)
+{
+	struct fake_nic *fake = fake_nic_create(test);
+
+	test->priv = fake;
+	fake_open(fake);
+	return 0;
+}
+
+/* A suite's exit: no frame is without a name, with and without rings. */
+void fake_nic_exit(struct kunit *test)
+{
+	struct fake_nic *fake = test->priv;
+
+	if (!fake)
+		return;
+	fake_expect_ledger(fake);
+	fake_close(fake);
+	fake_expect_ledger(fake);
+}

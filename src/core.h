@@ -23,7 +23,7 @@ void sluice_down(struct sluice_nic *nic, struct sluice_rings *rings,
 		 bool orderly);
 
 /* netdev.c */
-int sluice_reset(struct sluice_nic *nic);
+int sluice_reset_and_up(struct sluice_nic *nic, struct sluice_rings *rings);
 void sluice_update_link(struct sluice_nic *nic);
 void sluice_apply_rx_mode(struct sluice_nic *nic);
 void sluice_reset_work(struct work_struct *work);

@@ -95,29 +95,22 @@ int sluice_stop(struct net_device *netdev)
 EXPORT_SYMBOL_IF_KUNIT(sluice_stop);
 
 /**
- * sluice_reset() - take an open device through a reset
- * @nic: the device
+ * sluice_reset_and_up() - reset a device that is down and put rings to work
+ * @nic: the device, taken down by sluice_down()
+ * @rings: the rings; used up, also on failure
  *
  * Address, filters, VLANs, features, coalescing, program and counters stay.
- * What the device had not sent is counted as lost.
  *
  * Context: RTNL.
  * Return: 0, or negative errno if the device does not come back; the interface
  * is detached then.
  */
-int sluice_reset(struct sluice_nic *nic)
+int sluice_reset_and_up(struct sluice_nic *nic, struct sluice_rings *rings)
 {
-	struct sluice_rings rings;
-	int err;
+	int err = nic->board->ops->reset(nic);
 
-	if (!test_bit(SLUICE_UP, &nic->state))
-		return 0;
-	nic->resets++;
-	trace_sluice_reset(nic->netdev, nic->resets);
-	sluice_down(nic, &rings, false);
-	err = nic->board->ops->reset(nic);
 	if (!err) {
-		sluice_up(nic, &rings);
+		sluice_up(nic, rings);
 		sluice_update_link(nic);
 		return 0;
 	}
@@ -128,17 +121,24 @@ int sluice_reset(struct sluice_nic *nic)
 	netif_carrier_off(nic->netdev);
 	netif_device_detach(nic->netdev);
 	sluice_irq_free(nic);
-	sluice_rings_free(nic, &rings);
+	sluice_rings_free(nic, rings);
 	return err;
 }
 
+/* What the device had not sent is counted as lost. */
 void sluice_reset_work(struct work_struct *work)
 {
 	struct sluice_nic *nic = container_of(work, struct sluice_nic,
 					      reset_work);
+	struct sluice_rings rings;
 
 	rtnl_lock();
-	sluice_reset(nic);
+	if (test_bit(SLUICE_UP, &nic->state)) {
+		nic->resets++;
+		trace_sluice_reset(nic->netdev, nic->resets);
+		sluice_down(nic, &rings, false);
+		sluice_reset_and_up(nic, &rings);
+	}
 	rtnl_unlock();
 }
 

@@ -222,6 +222,8 @@ static int e1000_reset(struct sluice_nic *nic)
 	e1000_read(nic, E1000_ICR);
 	e1000_write(nic, E1000_PBA, E1000_PBA_RX_40K);
 	e1000_filter_reset(nic);
+	/* Now, before a counter that began again can pass where it stood. */
+	e1000_read_counters(nic, true);
 	return 0;
 }
 
@@ -304,8 +306,7 @@ static int e1000_probe(struct sluice_nic *nic)
 		hw->ledctl = e1000_read(nic, E1000_LEDCTL);
 	e1000_probe_address(nic);
 	e1000_probe_features(nic->netdev);
-	/* What the registers hold from before is not ours to report. */
-	e1000_read_counters(nic, true);
+	/* What the registers held before is not ours to report. */
 	memset(nic->dev_count, 0, sizeof(nic->dev_count));
 	return 0;
 }

@@ -28,7 +28,7 @@ class BuildError(Exception):
 
 def sources():
     """Every file that the results depend on."""
-    return sorted([*BPF.glob("*.[ch]"), *GUEST.glob("*.c")])
+    return sorted([*BPF.glob("*.[ch]"), *GUEST.glob("*.[ch]")])
 
 
 def digest():

@@ -7,39 +7,14 @@
  * the number of frames that the stack took.
  */
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <linux/if_packet.h>
-#include <net/if.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "../bpf/order.h"
+#include "bound_socket.h"
 
 #define FRAME_MAX 16200
-
-static void die(const char *what)
-{
-	perror(what);
-	exit(1);
-}
-
-static int open_socket(const char *ifname)
-{
-	struct sockaddr_ll addr = {
-		.sll_family = AF_PACKET,
-		.sll_ifindex = if_nametoindex(ifname),
-	};
-	int fd = socket(AF_PACKET, SOCK_RAW, 0);
-
-	if (fd < 0 || !addr.sll_ifindex ||
-	    bind(fd, (struct sockaddr *)&addr, sizeof(addr)))
-		die(ifname);
-	return fd;
-}
 
 static void fill_frame(unsigned char *frame, char **arg)
 {
@@ -85,7 +60,7 @@ int main(int argc, char **argv)
 			sizeof(*order), FRAME_MAX);
 		return 2;
 	}
-	fd = open_socket(argv[1]);
+	fd = open_socket(argv[1], 0);
 	fill_frame(frame, argv + 1);
 	for (seq = 0; seq < count; seq++) {
 		order->seq = htonl(seq);

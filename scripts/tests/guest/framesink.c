@@ -6,44 +6,14 @@
  * length and VLAN tag (TCI, or -1), both 32 bits of the machine, then the frame.
  */
 
-#include <arpa/inet.h>
 #include <fcntl.h>
-#include <linux/if_packet.h>
-#include <net/ethernet.h>
-#include <net/if.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
+#include "bound_socket.h"
+
 #define FRAME_MAX 65536
-#define RECEIVE_BUFFER (64 << 20)
-
-static void die(const char *what)
-{
-	perror(what);
-	exit(1);
-}
-
-static int open_socket(const char *ifname)
-{
-	struct sockaddr_ll addr = {
-		.sll_family = AF_PACKET,
-		.sll_protocol = htons(ETH_P_ALL),
-		.sll_ifindex = if_nametoindex(ifname),
-	};
-	int fd = socket(AF_PACKET, SOCK_RAW, htons(ETH_P_ALL));
-	int one = 1, buffer = RECEIVE_BUFFER;
-
-	if (fd < 0 || !addr.sll_ifindex ||
-	    setsockopt(fd, SOL_PACKET, PACKET_AUXDATA, &one, sizeof(one)) ||
-	    setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof(buffer)) ||
-	    bind(fd, (struct sockaddr *)&addr, sizeof(addr)))
-		die(ifname);
-	return fd;
-}
 
 static int32_t tag_of(struct msghdr *msg)
 {
@@ -81,7 +51,7 @@ static void keep_one(int fd, int out, int ethertype)
 
 int main(int argc, char **argv)
 {
-	int ethertype, fd, out;
+	int ethertype, fd, out, one = 1;
 
 	if (argc < 3) {
 		fprintf(stderr, "framesink IF FILE [ETHERTYPE]\n");
@@ -91,7 +61,9 @@ int main(int argc, char **argv)
 	out = open(argv[2], O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0600);
 	if (out < 0)
 		die(argv[2]);
-	fd = open_socket(argv[1]);
+	fd = open_socket(argv[1], ETH_P_ALL);
+	if (setsockopt(fd, SOL_PACKET, PACKET_AUXDATA, &one, sizeof(one)))
+		die("PACKET_AUXDATA");
 	if (daemon(0, 0))
 		die("daemon");
 	for (;;)

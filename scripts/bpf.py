@@ -71,6 +71,10 @@ def build():
         try:
             compile_all(work)
             work.rename(final)
+        except OSError:
+            # another process was first
+            if not final.exists():
+                raise
         finally:
             shutil.rmtree(work, ignore_errors=True)
     return final

@@ -529,17 +529,18 @@ def make_run_dir():
 def prune_run_dirs(parent):
     """Remove old captures, which are large, and all but the newest logs.
 
-    Nothing younger than an hour goes: another run may be using it.
+    Nothing younger than an hour goes: another run may be using it, or may be pruning as well.
     """
     entries = sorted(os.scandir(parent), key=lambda e: e.stat().st_mtime, reverse=True)
     for age, entry in enumerate(entries):
         if time.time() - entry.stat().st_mtime < 3600:
             continue
         if age >= LOG_DIRS_KEPT:
-            shutil.rmtree(entry.path)
+            shutil.rmtree(entry.path, ignore_errors=True)
             continue
         for capture in glob.glob(os.path.join(entry.path, "*.pcap")):
-            os.unlink(capture)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(capture)
 
 
 def accelerator_args(accel, parallel=False):

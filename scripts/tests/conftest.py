@@ -29,6 +29,9 @@ def pytest_configure(config):
                             "had in a kernel that watches itself")
     name = config.option.kernel
     Guest.default_kernel = staticmethod(lambda: kernels.named_kernel(name))
+    # a worker of xdist runs tests for a process that reports them
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Report())
 
 
 def pytest_ignore_collect(collection_path, config):
@@ -81,46 +84,46 @@ class Outcomes:
         return f"{self.count('passed')} passed, {self.count('failed')} failed{tail}"
 
 
-outcomes = Outcomes()
-started = time.monotonic()
-
-
 def say(text):
     # pytest captures what tests print; progress must be seen at once
     print(text, file=sys.__stdout__, flush=True)
 
 
-def pytest_report_teststatus(report):
-    """Replaces pytest's dots: pytest_runtest_logreport prints a line instead."""
-    if report.when == "call" or not report.passed:
-        return report.outcome, "", ""
-    return "", "", ""
+class Report:
+    """One line a test as it ends, the skips with their reasons, and the sum as the last line."""
 
+    def __init__(self):
+        self.outcomes = Outcomes()
+        self.started = time.monotonic()
 
-def pytest_runtest_logreport(report):
-    outcomes.record(report)
-    if report.when == "teardown":
-        seconds = outcomes.seconds[report.nodeid]
-        say(f"{outcomes.status[report.nodeid]:7} {seconds:6.1f} s  {report.nodeid}")
+    @staticmethod
+    def pytest_report_teststatus(report):
+        """Replaces pytest's dots: pytest_runtest_logreport prints a line instead."""
+        if report.when == "call" or not report.passed:
+            return report.outcome, "", ""
+        return "", "", ""
 
+    def pytest_runtest_logreport(self, report):
+        self.outcomes.record(report)
+        if report.when == "teardown":
+            seconds = self.outcomes.seconds[report.nodeid]
+            say(f"{self.outcomes.status[report.nodeid]:7} {seconds:6.1f} s  {report.nodeid}")
 
-def pytest_collectreport(report):
-    if report.failed:
-        outcomes.status[report.nodeid] = "failed"
+    def pytest_collectreport(self, report):
+        if report.failed:
+            self.outcomes.status[report.nodeid] = "failed"
 
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session):
+        """A run in which no test passed has shown nothing."""
+        if not self.outcomes.count("passed") and session.exitstatus == 0:
+            session.exitstatus = 1
 
-@pytest.hookimpl(trylast=True)
-def pytest_sessionfinish(session):
-    """A run in which no test passed has shown nothing."""
-    if not outcomes.count("passed") and session.exitstatus == 0:
-        session.exitstatus = 1
-
-
-def pytest_unconfigure(config):
-    if config.option.collectonly or config.option.help:
-        return
-    say("")
-    for reason in outcomes.reasons:
-        say(f"skipped {reason}")
-    say(f"{time.monotonic() - started:.0f} s")
-    say(outcomes.line())
+    def pytest_unconfigure(self, config):
+        if config.option.collectonly or config.option.help:
+            return
+        say("")
+        for reason in self.outcomes.reasons:
+            say(f"skipped {reason}")
+        say(f"{time.monotonic() - self.started:.0f} s")
+        say(self.outcomes.line())

@@ -522,25 +522,26 @@ def make_run_dir():
     if len(parent) > 60:
         parent = os.path.join(tempfile.gettempdir(), f"sluice-log-{os.getuid()}")
     os.makedirs(parent, exist_ok=True)
-    prune_run_dirs(parent)
+    # another run may be pruning too
+    with contextlib.suppress(FileNotFoundError):
+        prune_run_dirs(parent)
     return tempfile.mkdtemp(prefix=time.strftime("%H%M%S-"), dir=parent)
 
 
 def prune_run_dirs(parent):
     """Remove old captures, which are large, and all but the newest logs.
 
-    Nothing younger than an hour goes: another run may be using it, or may be pruning as well.
+    Nothing younger than an hour goes: another run may be using it.
     """
     entries = sorted(os.scandir(parent), key=lambda e: e.stat().st_mtime, reverse=True)
     for age, entry in enumerate(entries):
         if time.time() - entry.stat().st_mtime < 3600:
             continue
         if age >= LOG_DIRS_KEPT:
-            shutil.rmtree(entry.path, ignore_errors=True)
+            shutil.rmtree(entry.path)
             continue
         for capture in glob.glob(os.path.join(entry.path, "*.pcap")):
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(capture)
+            os.unlink(capture)
 
 
 def accelerator_args(accel, parallel=False):

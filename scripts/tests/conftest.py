@@ -79,9 +79,7 @@ class Outcomes:
         return list(self.status.values()).count(status)
 
     def line(self):
-        skipped = self.count("skipped")
-        tail = f", {skipped} skipped" if skipped else ""
-        return f"{self.count('passed')} passed, {self.count('failed')} failed{tail}"
+        return f"{self.count('passed')} passed, {self.count('failed')} failed"
 
 
 def say(text):
@@ -125,5 +123,6 @@ class Report:
         say("")
         for reason in self.outcomes.reasons:
             say(f"skipped {reason}")
-        say(f"{time.monotonic() - self.started:.0f} s")
+        say(f"{self.outcomes.count('skipped')} skipped, "
+            f"{time.monotonic() - self.started:.0f} s in all")
         say(self.outcomes.line())

@@ -227,9 +227,9 @@ def test_ledger_refuses_a_missing_counter():
      "1 passed, 1 failed", 1),
     ("import pytest\n@pytest.fixture\ndef f():\n yield\n 1/0\ndef test_a(f): pass",
      "0 passed, 1 failed", 1),
-    ("import pytest\ndef test_a(): pytest.skip('why')", "0 passed, 0 failed, 1 skipped", 1),
+    ("import pytest\ndef test_a(): pytest.skip('why')", "0 passed, 0 failed", 1),
     ("", "0 passed, 0 failed", 5),
-    ("import nonsense_that_is_not_there", "0 passed, 1 failed", 2),
+    ("import nonsense_that_is_not_there", "0 passed, 1 failed", 1),
 ])
 def test_report_ends_in_one_true_line(tmp_path, body, line, status):
     done = report_of(tmp_path, body)
@@ -246,7 +246,8 @@ def test_report_gives_the_reason_of_each_skip(tmp_path):
     for test, reason in [("test_a", "no such NIC"), ("test_b", "needs a moon")]:
         assert [line for line in skips
                 if re.fullmatch(rf"skipped \S+::{test}: .*{reason}", line)], done.stdout
-    assert done.stdout.splitlines()[-1] == "1 passed, 0 failed, 2 skipped"
+    assert done.stdout.splitlines()[-1] == "1 passed, 0 failed"
+    assert done.stdout.splitlines()[-2].startswith("2 skipped, ")
 
 
 def report_of(directory, body):

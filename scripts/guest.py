@@ -246,8 +246,16 @@ class Guest:
 
     def close(self):
         """Power off; AssertionError if the kernel has complained since the last check."""
-        self.power_off()
+        try:
+            self._unload()
+        finally:
+            self.power_off()
         self.check_console()
+
+    def _unload(self):
+        """A kernel that watches itself also sees what the driver leaves behind."""
+        if kernels.is_instrumented(self.kernel) and self.channel.alive:
+            self.sh("! grep -q '^sluice ' /proc/modules || rmmod sluice", bare=True)
 
     def _start_qemu(self):
         self.accel = self.accel or accelerator(self.kernel)
@@ -296,7 +304,9 @@ class Guest:
 
     def _command_line(self):
         # An Oops ends the guest at once (-no-reboot): nothing that follows it can be trusted.
-        return "console=ttyS0 loglevel=5 oops=panic panic=-1 net.ifnames=0 " + self.cmdline
+        line = "console=ttyS0 loglevel=5 oops=panic panic=-1 net.ifnames=0 " + self.cmdline
+        # KASAN is silent after its first report unless told otherwise, and many tests share a boot.
+        return line + (" kasan_multi_shot" if kernels.is_instrumented(self.kernel) else "")
 
     def _netdev_args(self, nic):
         name = f"net-{nic.id}"

@@ -105,7 +105,7 @@ def text_files(root):
     files = report.sources(root, "Kbuild", "Makefile", "dkms.conf", "*.md", ".ci/*",
                            "include/**/*", "src/**/*.[ch]", "kunit/**/*.[ch]", "kunit/Kbuild",
                            "Documentation/**/*.rst", "scripts/*", "scripts/**/*.py",
-                           "scripts/**/*.sh", "scripts/**/*.c")
+                           "scripts/**/*.sh", "scripts/**/*.c", "scripts/cocci/*")
     bad = root / "scripts" / "checks" / "bad"
     return [path for path in files if bad not in path.parents]
 

@@ -3,6 +3,8 @@
 
 No guest and no root is needed. A missing tool fails the test with the name of its package.
 """
+import ast
+import re
 import subprocess
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 CHECKS = Path(__file__).resolve().parents[1] / "checks"
 BAD = CHECKS / "bad"
 NAMES = sorted(path.name for path in BAD.iterdir())
+SEMANTIC_RULES = sorted((CHECKS.parent / "cocci").glob("*.cocci"))
 
 
 def run(name, *arguments, **options):
@@ -84,6 +87,11 @@ def test_spelling():
     passes("spelling")
 
 
+def test_semantic_rules():
+    """Nothing is missing on one path of many, as far as the semantic patches know."""
+    passes("coccicheck")
+
+
 def test_every_check_has_a_bad_example():
     """A check without one has never been seen to fail."""
     executables = {path.stem for path in CHECKS.glob("*.py") if path.stat().st_mode & 0o111}
@@ -115,12 +123,55 @@ def test_check_of_nothing_fails(name, tmp_path):
 
 
 @pytest.mark.parametrize("name, package", [("script_lint", "shellcheck"), ("sparse", "sparse"),
-                                           ("spelling", "codespell")])
+                                           ("spelling", "codespell"),
+                                           ("coccicheck", "coccinelle")])
 def test_missing_tool_is_an_error(name, package, tmp_path):
     """Without its tool a check must not pass, and the message names the package to install."""
     status, output = run(name, "--root", BAD / name, env={"PATH": str(tmp_path)})
     assert status == 2
     assert f"install the package {package}" in output
+
+
+def reports_of(rule):
+    """What a semantic patch can say, up to the remedy, as patterns."""
+    script = re.compile(r"^@script:python.*?^@@\n(.*?)(?=^@|^//|\Z)", re.MULTILINE | re.DOTALL)
+    for match in script.finditer(rule.read_text(encoding="utf-8")):
+        for node in ast.walk(ast.parse(match[1])):
+            if isinstance(node, ast.Call) and node.func.attr == "print_report":
+                message = node.args[1].left if isinstance(node.args[1], ast.BinOp) else node.args[1]
+                words = message.value.split("; ")[0].split("%s")
+                yield rf"\[{rule.stem}\] " + ".+".join(map(re.escape, words))
+
+
+def flagged_functions(rule):
+    """The functions in a rule's examples, and whether the rule is expected to flag them."""
+    expected = (BAD / "coccicheck" / "expected").read_text(encoding="utf-8")
+    for path in (BAD / "coccicheck").rglob(f"{rule.stem}*.[ch]"):
+        place = re.escape(str(path.relative_to(BAD / "coccicheck")))
+        lines = [int(line) for line in re.findall(rf"^{place}:(\d+): \[{rule.stem}\]", expected,
+                                                  re.MULTILINE)]
+        starts = [(number, match[1]) for number, line in
+                  enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+                  if (match := re.match(r"static .*?(\w+)\(", line))]
+        for (start, name), (end, _) in zip(starts, starts[1:] + [(1 << 30, "")]):
+            yield name, any(start <= line < end for line in lines)
+
+
+@pytest.mark.parametrize("rule", SEMANTIC_RULES, ids=lambda rule: rule.stem)
+def test_each_report_of_a_semantic_rule_is_expected(rule):
+    """A pattern that has never matched may be one that cannot."""
+    expected = (BAD / "coccicheck" / "expected").read_text(encoding="utf-8")
+    patterns = list(reports_of(rule))
+    assert patterns
+    assert not [pattern for pattern in patterns if not re.search(pattern, expected)]
+
+
+@pytest.mark.parametrize("rule", SEMANTIC_RULES, ids=lambda rule: rule.stem)
+def test_semantic_rule_knows_good_from_bad(rule):
+    """Its examples are bad_ functions, all of which it flags, and good_ ones, of which it none."""
+    functions = list(flagged_functions(rule))
+    assert {name.split("_")[0] for name, _ in functions} >= {"bad", "good"}
+    assert not [name for name, flagged in functions if flagged == name.startswith("good")]
 
 
 def test_driver_over_the_limit_is_flagged(tmp_path):

@@ -17,7 +17,7 @@ endif
 KDIR ?= $(shell scripts/kernel headers)
 KBUILD_ARGS = -C $(KDIR) M=$(CURDIR)
 
-.PHONY: modules modules_install clean run shell test check kernel kcsan sanitize help \
+.PHONY: modules modules_install clean run shell test check coccicheck kernel kcsan sanitize help \
 	kernel-found
 
 modules: kernel-found
@@ -53,6 +53,10 @@ test: ready-test
 check: ready-check
 	@$(PYTEST) scripts/tests/test_static.py
 
+coccicheck:
+	@scripts/setup check
+	@$(PYTHON) -B scripts/checks/coccicheck.py
+
 # Minutes when it is the first time, hence not behind a silent pytest.
 kernel:
 	@scripts/setup kernel
@@ -70,7 +74,7 @@ help:
 	@echo 'make           build sluice.ko for KDIR= or KERNELRELEASE='
 	@echo 'make run       the main job: boot a guest with an emulated e1000 and use it, with XDP'
 	@echo 'make test      run every test; TESTS="FILE..." chooses'
-	@echo 'make check     run the static checks only'
+	@echo 'make check     run the static checks only; make coccicheck: the semantic patches only'
 	@echo 'make sanitize  the tests of the driver on a kernel that watches every access'
 	@echo 'make kernel    build that kernel only; make kcsan: the one that finds data races'
 	@echo 'make shell     a shell in a guest with the NIC up'

@@ -24,6 +24,60 @@ void fake_fill(void *data, u32 len, u8 seed)
 	put_unaligned_be16(FAKE_ETHERTYPE, data + 2 * ETH_ALEN);
 }
 
+/**
+ * fake_expect_bytes() - compare a frame, and say no more than where it differs
+ * @fake: the NIC
+ * @skb: the frame, wherever its bytes are
+ * @data: what it should be
+ * @len: how long it should be
+ */
+void fake_expect_bytes(struct fake_nic *fake, const struct sk_buff *skb,
+		       const void *data, u32 len)
+{
+	const u8 *want = data;
+	u32 i = 0;
+	u8 *got;
+
+	KUNIT_EXPECT_EQ(fake->test, skb->len, len);
+	got = kunit_kmalloc(fake->test, skb->len, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(fake->test, got);
+	KUNIT_ASSERT_EQ(fake->test, skb_copy_bits(skb, 0, got, skb->len), 0);
+	while (i < len && i < skb->len && got[i] == want[i])
+		i++;
+	KUNIT_EXPECT_EQ_MSG(fake->test, i, len, "the bytes differ from here on");
+	kunit_kfree(fake->test, got);
+}
+
+/* The bytes of fake_skb(), and good for a received frame too. */
+u8 *fake_data(struct kunit *test, u32 len)
+{
+	u8 *data = kunit_kmalloc(test, len, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, data);
+	fake_fill(data, len, len);
+	return data;
+}
+
+/**
+ * fake_expect_wire() - the next frame that the device has sent has these bytes
+ * @fake: the NIC
+ * @data: the bytes
+ * @len: how many
+ * Return: what else the device was told.
+ */
+struct fake_sent fake_expect_wire(struct fake_nic *fake, const void *data,
+				  u32 len)
+{
+	struct sk_buff *skb = __skb_dequeue(&fake->hw->wire);
+	struct fake_sent sent;
+
+	KUNIT_ASSERT_NOT_NULL_MSG(fake->test, skb, "%u bytes were not sent", len);
+	fake_expect_bytes(fake, skb, data, len);
+	sent = *fake_sent(skb);
+	kfree_skb(skb);
+	return sent;
+}
+
 u64 fake_rx_count(struct fake_nic *fake, enum sluice_rx_counter which)
 {
 	return u64_stats_read(&fake->nic->vec[0]->rx_stats.count[which]);

@@ -183,6 +183,11 @@ u64 fake_rx_count(struct fake_nic *fake, enum sluice_rx_counter which);
 u64 fake_tx_count(struct fake_nic *fake, enum sluice_tx_counter which);
 void fake_expect_ledger(struct fake_nic *fake);
 void fake_fill(void *data, u32 len, u8 seed);
+u8 *fake_data(struct kunit *test, u32 len);
+struct fake_sent fake_expect_wire(struct fake_nic *fake, const void *data,
+				  u32 len);
+void fake_expect_bytes(struct fake_nic *fake, const struct sk_buff *skb,
+		       const void *data, u32 len);
 
 static inline struct sluice_rxq *fake_rxq(const struct fake_nic *fake)
 {

@@ -15,7 +15,7 @@
 #if IS_ENABLED(CONFIG_KUNIT)
 #define SLUICE_EXPORT_TRACEPOINT_IF_KUNIT(name)	EXPORT_TRACEPOINT_SYMBOL_GPL(name)
 #else
-#define SLUICE_EXPORT_TRACEPOINT_IF_KUNIT(name)
+#define SLUICE_EXPORT_TRACEPOINT_IF_KUNIT(name)	extern struct tracepoint __tracepoint_##name
 #endif
 
 TRACE_EVENT(sluice_rx_post,

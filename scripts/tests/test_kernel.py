@@ -66,7 +66,9 @@ class Cache:
             (directory / name).chmod(0o755)
 
     def start(self, *arguments):
-        return subprocess.Popen([self.scripts / "kernel-build", *arguments], text=True,
+        # bash cannot trap a signal that was ignored before it started, as in a background job
+        return subprocess.Popen(["env", "--default-signal=INT",
+                                 self.scripts / "kernel-build", *arguments], text=True,
                                 env=self.environment, stdout=subprocess.PIPE,
                                 stderr=subprocess.PIPE, start_new_session=True)
 

@@ -179,7 +179,7 @@ def check(options):
         for found in pool.map(lambda rule: apply_rule(root, rule, scratch), rules):
             findings.extend(found)
     return report.Report(functions, "functions", findings,
-                         f"{len(rules)} rules, {len(LEFT_OUT)} of the kernel's left out")
+                         f"rules: {len(rules)}; {len(LEFT_OUT)} of the kernel's are left out")
 
 
 if __name__ == "__main__":

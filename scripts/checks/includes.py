@@ -126,7 +126,8 @@ def datapath_rule(includer, target):
 
 def kunit_rule(_includer, target):
     """Why a unit test may not include target."""
-    if is_engine(target) or target.parts[0] == "kunit" or target.name.endswith("_desc.h"):
+    wire = target.name.endswith(("_desc.h", "_regs.h"))
+    if is_engine(target) or target.parts[0] == "kunit" or wire:
         return None
     return (f"a unit test includes {target}: it may see the engine and wire formats only",
             "test it through include/sluice, or in the guest")

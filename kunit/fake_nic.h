@@ -87,6 +87,7 @@ struct fake_sent {
 
 /**
  * struct fake_pci - a PCI function alone on a bus of its own
+ * @board: what it is
  * @driver: binds to that function only; its operations are sluice's
  * @name: of @driver
  * @id: what @driver binds to
@@ -98,6 +99,7 @@ struct fake_sent {
  * @config: configuration space
  */
 struct fake_pci {
+	const struct sluice_board *board;
 	struct pci_driver driver;
 	char name[32];
 	struct pci_device_id id[2];
@@ -155,7 +157,7 @@ static inline struct fake_hw *fake_hw(const struct sluice_nic *nic)
 }
 
 /* fake_pci.c: the PCI function */
-int fake_pci_add(struct fake_pci *pci, const struct sluice_board *board);
+int fake_pci_add(struct fake_pci *pci);
 void fake_pci_remove(struct fake_pci *pci);
 
 /* fake_device.c: what a device does, called by tests */
@@ -186,8 +188,8 @@ void fake_fill(void *data, u32 len, u8 seed);
 u8 *fake_data(struct kunit *test, u32 len);
 struct fake_sent fake_expect_wire(struct fake_nic *fake, const void *data,
 				  u32 len);
-void fake_expect_bytes(struct fake_nic *fake, const struct sk_buff *skb,
-		       const void *data, u32 len);
+void fake_take_bytes(struct fake_nic *fake, struct sk_buff *skb,
+		     const void *data, u32 len);
 
 static inline struct sluice_rxq *fake_rxq(const struct fake_nic *fake)
 {

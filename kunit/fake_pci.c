@@ -66,8 +66,7 @@ static void fake_config_init(struct fake_pci *pci)
 			   pci->config + PCI_SUBSYSTEM_ID);
 }
 
-static int fake_driver_register(struct fake_pci *pci,
-				const struct sluice_board *board)
+static int fake_driver_register(struct fake_pci *pci)
 {
 	struct device_driver *found = driver_find("sluice", &pci_bus_type);
 	struct pci_driver *sluice;
@@ -82,7 +81,7 @@ static int fake_driver_register(struct fake_pci *pci,
 		.device		= FAKE_DEVICE,
 		.subvendor	= FAKE_VENDOR,
 		.subdevice	= pci->sysdata.domain - FAKE_DOMAIN,
-		.driver_data	= (kernel_ulong_t)board,
+		.driver_data	= (kernel_ulong_t)pci->board,
 	};
 	pci->driver = (struct pci_driver){
 		.name		= pci->name,
@@ -145,12 +144,11 @@ static int fake_domain(void)
 
 /**
  * fake_pci_add() - plug a function in and have its driver probe it
- * @pci: zeroed
- * @board: what it is
+ * @pci: zeroed, but for its board
  * Return: 0, or negative errno with nothing left behind. Whether the driver took
  * it is in the function's driver data.
  */
-int fake_pci_add(struct fake_pci *pci, const struct sluice_board *board)
+int fake_pci_add(struct fake_pci *pci)
 {
 	int err;
 
@@ -164,7 +162,7 @@ int fake_pci_add(struct fake_pci *pci, const struct sluice_board *board)
 	err = fake_irq_create(pci);
 	if (err)
 		return err;
-	err = fake_driver_register(pci, board);
+	err = fake_driver_register(pci);
 	if (err) {
 		irq_free_desc(pci->irq);
 		return err;
@@ -196,6 +194,8 @@ void fake_pci_remove(struct fake_pci *pci)
 	if (pci->bus)
 		fake_bus_remove(pci->bus, pci->dev);
 	pci_unlock_rescan_remove();
+	pci->bus = NULL;
+	pci->dev = NULL;
 	pci_unregister_driver(&pci->driver);
 	irq_free_desc(pci->irq);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Runs the tables of codec_cases.h over the driver's descriptor codecs, in the
+ * Runs the tables of kunit/e1000_desc_cases.h over the descriptor codecs, in the
  * kernel and by the compiler that the driver is built with.
  *
  * One line a case in the kernel log; insmod fails with EINVAL if one is wrong.
@@ -8,7 +8,7 @@
 
 #include <linux/module.h>
 #include <e1000_desc.h>
-#include "codec_cases.h"
+#include <e1000_desc_cases.h>
 
 static int cases, failures;
 

@@ -7,8 +7,8 @@
  * names of the driver here are the neutral flags of include/sluice/types.h.
  */
 
-#ifndef CODEC_CASES_H
-#define CODEC_CASES_H
+#ifndef SLUICE_KUNIT_E1000_DESC_CASES_H
+#define SLUICE_KUNIT_E1000_DESC_CASES_H
 
 #include <sluice/types.h>
 

@@ -489,7 +489,8 @@ class Guest:
     def leaks(self):
         """AssertionError with the stacks that have allocated memory to which no pointer is left.
 
-        The kernel must have kmemleak.  What it has found before is not reported again.
+        The kernel must have kmemleak.  What it has found before is not reported again.  A stack
+        has names for what is loaded now.
         """
         for _ in range(LEAK_SCANS):
             self.sh(f"sleep {LEAK_AGE}; echo scan >{LEAKS}", timeout=120)

@@ -15,6 +15,8 @@ from guest import Guest  # noqa: E402
 # These ask nothing of the driver, or nothing that depends on the kernel: once is enough.
 KERNEL_INDEPENDENT = {"test_console.py", "test_docs.py", "test_kernel.py", "test_make.py",
                       "test_runner.py", "test_static.py"}
+# It asks whether a kernel watches, which the distribution's does not.
+OF_THE_WATCHERS = {"test_sanitizers.py"}
 
 
 # The kernel
@@ -36,9 +38,8 @@ def pytest_configure(config):
 
 def pytest_ignore_collect(collection_path, config):
     """On another kernel only what it can show more of than the distribution's."""
-    if config.option.kernel != "distribution":
-        return collection_path.name in KERNEL_INDEPENDENT or None
-    return None
+    other = config.option.kernel != "distribution"
+    return collection_path.name in (KERNEL_INDEPENDENT if other else OF_THE_WATCHERS) or None
 
 
 def pytest_runtest_setup(item):

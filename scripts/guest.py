@@ -87,9 +87,10 @@ class Job:
     def wait(self, timeout=30):
         """Result of the command; GuestError (and the command is killed) if it does not end.
 
-        timeout is meant for the distribution's kernel.
+        timeout is meant for the distribution's kernel; None waits for ever.
         """
-        timeout *= self.channel.slowdown
+        if timeout is not None:
+            timeout *= self.channel.slowdown
         result = self.channel.wait(self.number, timeout)
         if result is None:
             self.channel.request("kill", self.number)

@@ -148,7 +148,7 @@ static void e1000_link_flap_test(struct kunit *test)
 {
 	struct fake_e1000 *dev = e1000_opened(test, E1000_82540EM);
 	u32 i, asked = E1000_IRQ_LSC | E1000_IRQ_RXT0 | E1000_IRQ_RXO;
-	u64 irqs = dev->nic->irqs;
+	u64 irqs = dev->nic->irqs, foreign = dev->nic->irqs_foreign;
 
 	for (i = 0; i < 10; i++) {
 		e1000_set_link(dev, i % 2);
@@ -161,7 +161,7 @@ static void e1000_link_flap_test(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, netif_carrier_ok(dev->netdev));
 	/* Causes that nobody asked for are a neighbour's interrupt. */
 	fake_e1000_interrupt(dev, 0x7fffffff ^ asked);
-	KUNIT_EXPECT_EQ(test, dev->nic->irqs_foreign, 1);
+	KUNIT_EXPECT_EQ(test, dev->nic->irqs_foreign, foreign + 1);
 }
 
 static int e1000_get_link(struct fake_e1000 *dev,
@@ -559,7 +559,7 @@ static struct kunit_case e1000_slow_cases[] = {
 	KUNIT_CASE(e1000_gone_interrupt_test),
 	KUNIT_CASE(e1000_gone_link_test),
 	KUNIT_CASE(e1000_counter_test),
-	KUNIT_CASE(e1000_coalesce_test),
+	KUNIT_CASE_SLOW(e1000_coalesce_test),
 	KUNIT_CASE(e1000_unicast_test),
 	KUNIT_CASE(e1000_filter_test),
 	KUNIT_CASE(e1000_vlan_test),

@@ -466,6 +466,7 @@ static void rx_empty_interrupt_test(struct kunit *test)
 {
 	struct fake_nic *fake = test->priv;
 	u64 polls = fake_rx_count(fake, SLUICE_RX_POLLS);
+	u64 foreign = fake->nic->irqs_foreign;
 
 	fake->hw->cause = true;
 	fake_interrupt(fake);
@@ -473,7 +474,7 @@ static void rx_empty_interrupt_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fake_rx_count(fake, SLUICE_RX_FRAMES), 0);
 	/* The line is shared: nobody's cause is not ours. */
 	fake_interrupt(fake);
-	KUNIT_EXPECT_EQ(test, fake->nic->irqs_foreign, 1);
+	KUNIT_EXPECT_EQ(test, fake->nic->irqs_foreign, foreign + 1);
 	rx_expect_alive(fake);
 }
 

@@ -257,6 +257,35 @@ static void tx_tso6_test(struct kunit *test)
 	tx_expect_tso(fake, &sent, headers);
 }
 
+static netdev_features_t tx_features(struct fake_nic *fake, struct sk_buff *skb)
+{
+	const struct net_device_ops *ops = fake->netdev->netdev_ops;
+	netdev_features_t left = ops->ndo_features_check(skb, fake->netdev,
+							 NETIF_F_HW_CSUM |
+							 NETIF_F_TSO);
+
+	kfree_skb(skb);
+	return left;
+}
+
+/* What an offset cannot name is the stack's to do. */
+static void tx_features_check_test(struct kunit *test)
+{
+	u32 most = FAKE_MAX_OFFSET, headers = ETH_HLEN + sizeof(struct tcphdr);
+	netdev_features_t sum = NETIF_F_HW_CSUM, both = sum | NETIF_F_TSO;
+	struct fake_nic *fake = test->priv;
+
+	KUNIT_EXPECT_EQ(test, tx_features(fake, fake_skb(fake, 2 * most)), both);
+	KUNIT_EXPECT_EQ(test, tx_features(fake, tx_csum_skb(fake, 2 * most,
+							    most - 16, 16)), both);
+	KUNIT_EXPECT_EQ(test, tx_features(fake, tx_csum_skb(fake, 2 * most,
+							    most - 15, 16)), 0);
+	KUNIT_EXPECT_EQ(test, tx_features(fake, tx_tso_skb(fake, most - headers,
+							   SKB_GSO_TCPV4)), both);
+	KUNIT_EXPECT_EQ(test, tx_features(fake, tx_tso_skb(fake, most + 1 - headers,
+							   SKB_GSO_TCPV4)), sum);
+}
+
 /* The worst skb needs no more descriptors than the reserve. */
 static void tx_worst_test(struct kunit *test)
 {
@@ -508,6 +537,7 @@ static struct kunit_case tx_cases[] = {
 	KUNIT_CASE(tx_vlan_test),
 	KUNIT_CASE(tx_tso4_test),
 	KUNIT_CASE(tx_tso6_test),
+	KUNIT_CASE(tx_features_check_test),
 	KUNIT_CASE(tx_worst_test),
 	KUNIT_CASE(tx_map_fail_test),
 	KUNIT_CASE(tx_more_test),

@@ -3,6 +3,7 @@
 
 #include <linux/etherdevice.h>
 #include <linux/if_vlan.h>
+#include <linux/kthread.h>
 #include <linux/tcp.h>
 #include <net/ip6_checksum.h>
 #include <net/tcp.h>
@@ -491,6 +492,60 @@ static void tx_more_stop_test(struct kunit *test)
 	tx_expect_alive(fake);
 }
 
+/* The device, on a CPU of its own. */
+static int tx_race_device(void *data)
+{
+	struct fake_nic *fake = data;
+	u32 burst = 0;
+
+	while (!kthread_should_stop()) {
+		fake_send(fake->hw, 1 + burst++ % 40);
+		fake_interrupt(fake);
+		cond_resched();
+	}
+	return 0;
+}
+
+static bool tx_wait_awake(struct fake_nic *fake)
+{
+	unsigned long deadline = jiffies + 20 * HZ;
+
+	while (netif_queue_stopped(fake->netdev)) {
+		if (time_after(jiffies, deadline))
+			return false;
+		cond_resched();
+	}
+	return true;
+}
+
+/* The smallest ring is stopped all the time, while it is being cleaned: no wake is
+ * lost, and no frame.
+ */
+static void tx_race_test(struct kunit *test)
+{
+	struct fake_nic *fake = test->priv;
+	struct task_struct *device;
+	u32 i, frames = 2000;
+
+	fake_close(fake);
+	fake->nic->cfg.tx_size = SLUICE_RING_MIN;
+	fake_open(fake);
+	device = kthread_run(tx_race_device, fake, "tx_race_device");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(device));
+	for (i = 0; i < frames && tx_wait_awake(fake); i++)
+		fake_transmit(fake, fake_skb(fake, TX_LEN), i % 3 && i < frames - 1);
+	kthread_stop(device);
+	KUNIT_ASSERT_EQ_MSG(test, i, frames, "the queue was never woken");
+	fake_send_all(fake->hw);
+	fake_interrupt(fake);
+	KUNIT_EXPECT_EQ(test, fake_tx_count(fake, SLUICE_TX_COMPLETED), frames);
+	KUNIT_EXPECT_EQ(test, skb_queue_len(&fake->hw->wire), frames);
+	KUNIT_EXPECT_GT(test, fake_tx_count(fake, SLUICE_TX_STOPS), 0);
+	KUNIT_EXPECT_EQ(test, fake_tx_count(fake, SLUICE_TX_WAKES),
+			fake_tx_count(fake, SLUICE_TX_STOPS));
+	tx_expect_alive(fake);
+}
+
 static void tx_hang_test(struct kunit *test)
 {
 	struct fake_nic *fake = test->priv;
@@ -547,6 +602,7 @@ static struct kunit_case tx_cases[] = {
 	KUNIT_CASE(tx_out_of_order_test),
 	KUNIT_CASE(tx_eager_test),
 	KUNIT_CASE(tx_more_stop_test),
+	KUNIT_CASE_SLOW(tx_race_test),
 	KUNIT_CASE(tx_hang_test),
 	KUNIT_CASE(tx_close_test),
 	{}

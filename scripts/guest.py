@@ -33,6 +33,12 @@ from wire import Wire
 BOOT_TIMEOUT = 120
 # How much longer everything may take in a kernel that watches itself.
 SLOWDOWN = 5
+# KASAN is silent after its first report unless told otherwise, and many tests share a boot.
+WATCHED = " kasan_multi_shot"
+# Machine pc says by a loop of byte code where a device's interrupt goes. It runs once a device, and
+# with every allocation watched it takes longer than the 30 s after which ACPI gives it up: the
+# device then has no interrupt. The older tables say the same at once.
+WATCHED_PC = " acpi=noirq"
 # kmemleak reports only what is older, and what two scans have not found a pointer to.
 LEAK_AGE, LEAK_SCANS = 5, 2
 LEAKS = "/sys/kernel/debug/kmemleak"
@@ -306,8 +312,9 @@ class Guest:
     def _command_line(self):
         # An Oops ends the guest at once (-no-reboot): nothing that follows it can be trusted.
         line = "console=ttyS0 loglevel=5 oops=panic panic=-1 net.ifnames=0 " + self.cmdline
-        # KASAN is silent after its first report unless told otherwise, and many tests share a boot.
-        return line + (" kasan_multi_shot" if kernels.is_instrumented(self.kernel) else "")
+        if kernels.is_instrumented(self.kernel):
+            line += WATCHED + (WATCHED_PC if self.machine.startswith("pc") else "")
+        return line
 
     def _netdev_args(self, nic):
         name = f"net-{nic.id}"

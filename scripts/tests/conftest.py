@@ -9,6 +9,9 @@ import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
+# Fixtures and functions in one module: a plugin for pytest, an import for the tests.
+pytest.register_assert_rewrite("device_access", "register_trace")
+
 import kernels  # noqa: E402
 from guest import Guest  # noqa: E402
 

@@ -4,69 +4,27 @@
 Counts do not depend on the machine's speed, only their bounds on how many frames share one
 interrupt, which loss-free waiting between lone frames fixes.
 """
-import os
-import re
 import time
 
 import pytest
 
 import frames
 import pktgen
+from device_access import ICR, IMC, IMS, RDT, STATISTICS
 from guest import Guest, Nic
 from topology import GUEST_V4, HOST_MAC, HOST_V4, bring_up
 
-REGION = 0x20000
-ICR, IMS, IMC, RDT, STATISTICS = 0xc0, 0xd0, 0xd8, 0x2818, 0x4000
+pytest_plugins = ["register_trace"]
+
 LONE = 20
 FLOOD = 20_000
 SENT = 3_200
-# An event that never happens: the emulator opens its trace file only for one asked for at start.
-NEVER = "memory_region_ram_device_read"
-EVENTS = ["memory_region_ops_read", "memory_region_ops_write"]
-
-
-class Accesses:
-    """The emulator's trace file, read between two points of a test."""
-
-    def __init__(self, path):
-        self.path = path
-        self.guest = None
-
-    def watch(self, on):
-        for event in EVENTS:
-            self.guest.qmp("trace-event-set-state", name=event, enable=on)
-
-    def during(self, work):
-        """Accesses to the NIC's registers while work runs, as {offset: count}."""
-        start = os.path.getsize(self.path) if os.path.exists(self.path) else 0
-        self.watch(True)
-        work()
-        self.watch(False)
-        with open(self.path, encoding="utf-8") as trace:
-            trace.seek(start)
-            return count(trace)
-
-
-def count(lines):
-    found = {}
-    for line in lines:
-        match = re.search(r" addr 0x([0-9a-f]+) .* name 'e1000-mmio'", line)
-        if match:
-            offset = int(match[1], 16) % REGION
-            found[offset] = found.get(offset, 0) + 1
-    return found
 
 
 @pytest.fixture(scope="module")
-def accesses(tmp_path_factory):
-    return Accesses(str(tmp_path_factory.mktemp("trace") / "accesses"))
-
-
-@pytest.fixture(scope="module")
-def guest(accesses):
-    trace = ["-D", accesses.path, "-trace", NEVER]
-    with Guest(nics=[Nic(wire="dgram")], extra_args=trace) as running:
-        accesses.guest = running
+def guest(register_trace):
+    with Guest(nics=[Nic(wire="dgram")], extra_args=register_trace.arguments) as running:
+        register_trace.guest = running
         dev = running.ifname(0)
         running.sh(f"sysctl -qw net.ipv6.conf.{dev}.disable_ipv6=1")
         bring_up(running, 0, f"{GUEST_V4}/24")
@@ -91,21 +49,21 @@ def lone(guest, frame, answered):
         time.sleep(0.05)
 
 
-def test_lone_received_frame(guest, accesses):
+def test_lone_received_frame(guest, register_trace):
     """One access: the read of ICR.  The tail moves once for a quarter of the ring."""
     frame = frames.pad(frames.ether(guest.nics[0].mac, HOST_MAC, 0x88b5))
-    seen = accesses.during(lambda: lone(guest, frame, answered=False))
+    seen = register_trace.during(lambda: lone(guest, frame, answered=False))
     # a guest that is held up may find two frames at once
     assert LONE // 2 <= sum(seen.values()) <= LONE + 2, seen
 
 
-def test_request_and_response(guest, accesses):
+def test_request_and_response(guest, register_trace):
     """Two: acknowledge and doorbell; the completion of the response has none."""
-    seen = accesses.during(lambda: lone(guest, echo_request(guest), answered=True))
+    seen = register_trace.during(lambda: lone(guest, echo_request(guest), answered=True))
     assert 2 * LONE <= sum(seen.values()) <= 2 * LONE + 2, seen
 
 
-def test_receive_flood(guest, accesses):
+def test_receive_flood(guest, register_trace):
     """The tail moves once for a quarter of the ring; an interrupt costs one access, and the mask
     that spares the next ones is written and undone as often."""
     frame = frames.pad(frames.ether(guest.nics[0].mac, HOST_MAC, 0x88b5))
@@ -115,7 +73,7 @@ def test_receive_flood(guest, accesses):
         guest.wire(0).send_many([frame] * FLOOD)
         while guest.ethtool_stats(0)["rx0_frames"] < before + FLOOD:
             time.sleep(0.2)
-    seen = accesses.during(flood)
+    seen = register_trace.during(flood)
     quarter = 256 // 4
     assert FLOOD // quarter <= seen.pop(RDT) <= FLOOD // quarter + 1
     masked = seen.pop(IMC, 0)
@@ -124,17 +82,17 @@ def test_receive_flood(guest, accesses):
     assert all(STATISTICS <= register < STATISTICS + 0x100 for register in seen), seen
 
 
-def test_transmit_with_xmit_more(guest, accesses):
+def test_transmit_with_xmit_more(guest, register_trace):
     """One doorbell a burst and nothing else: completions are found when it returns."""
     dev = guest.ifname(0)
     pktgen.set_up(guest, dev, count=SENT, burst=32)
-    seen = accesses.during(lambda: pktgen.start(guest))
+    seen = register_trace.during(lambda: pktgen.start(guest))
     assert SENT / 32 <= sum(seen.values()) <= SENT / 32 + 5, seen
 
 
-def test_transmit_without_xmit_more(guest, accesses):
+def test_transmit_without_xmit_more(guest, register_trace):
     """One doorbell a frame and nothing else."""
     dev = guest.ifname(0)
     pktgen.set_up(guest, dev, count=SENT)
-    seen = accesses.during(lambda: pktgen.start(guest))
+    seen = register_trace.during(lambda: pktgen.start(guest))
     assert SENT <= sum(seen.values()) <= SENT + 5, seen

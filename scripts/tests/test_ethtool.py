@@ -7,25 +7,33 @@ import pytest
 
 import frames
 from counters import Growth, wait_for
+from device_access import (CTRL, CTRL_RFCE, CTRL_SWDPIN0, CTRL_SWDPIO0, CTRL_TFCE, ITR, LEDCTL,
+                           VFTA, DeviceAccess, bar, qtest_arguments)
 from drivers import DRIVER, IS_SLUICE, assert_ledgers, sluice_only
 from guest import Guest, Nic
 from steady_traffic import BothWays, assert_carries_frames, frame_to
 from taps import TEST_TYPE
 from topology import HOST_MAC, bring_up, wait_carrier
 
+pytest_plugins = ["device_access"]
+
 MODELS = ["e1000", "e1000-82545em", "e1000-82544gc"]
 NAMES = ["82540EM", "82545EM", "82544GC"]
-WITHOUT_ITR = 2
+# The 82544 has neither interrupt throttling nor an LED register.
+WITHOUT_ITR = WITHOUT_LEDCTL = 2
 RING_MIN, RING_MAX = 64, 4096
 NVM_BYTES = 128
 NVM_SUM = 0xbaba
 RCTL_EN = TCTL_EN = STATUS_LINK_UP = 2
+# No driver binds to it. Its registers are 4 KiB, and where ports are missing they read as 0.
+INTRUDER, INTRUDER_ID = "ich9-ahci", "8086:2922"
 
 
 @pytest.fixture(scope="module")
-def guest():
+def guest(qtest_path):
     """One NIC of each model, each on a wire to the test."""
-    with Guest(nics=[Nic(model=model) for model in MODELS], driver=DRIVER) as running:
+    with Guest(nics=[Nic(model=model) for model in MODELS], driver=DRIVER,
+               extra_args=[*qtest_arguments(qtest_path), "-device", INTRUDER]) as running:
         running.sh("sysctl -qw net.ipv6.conf.default.disable_ipv6=1")
         for i in range(len(MODELS)):
             running.sh(f"sysctl -qw net.ipv6.conf.{running.ifname(i)}.disable_ipv6=1")
@@ -43,6 +51,14 @@ def balanced(guest):
 def i(request):
     """Each of the three NICs."""
     return request.param
+
+
+@pytest.fixture
+def device(guest, i, qtest_path):
+    """The same NIC behind the driver's back."""
+    access = DeviceAccess(guest, i, qtest_path)
+    yield access
+    access.close()
 
 
 def ethtool(guest, i, option, arguments=""):
@@ -121,13 +137,21 @@ def test_eeprom_starts_with_the_address_and_sums_up(guest, i):
     assert bytes.fromhex(part) == nvm[3:8]
 
 
-def test_interrupt_throttling_is_set_and_read_back(guest, i):
-    """ethtool -C rx-usecs on the models that have the register."""
+def down_and_up(guest, i):
+    guest.sh(f"ip link set {guest.ifname(i)} down")
+    bring_up(guest, i)
+
+
+def test_interrupt_throttling_is_set_and_read_back(guest, i, device):
+    """ethtool -C rx-usecs on the models that have the register: in it, in units of 256 ns."""
     if i == WITHOUT_ITR:
         pytest.skip("the 82544GC has no interrupt throttle register; its refusal is another test")
     before = value(ethtool(guest, i, "-c"), "rx-usecs")
     ethtool(guest, i, "-C", "rx-usecs 100")
     assert value(ethtool(guest, i, "-c"), "rx-usecs") == "100"
+    assert device.register(ITR) == 100_000 // 256
+    down_and_up(guest, i)
+    assert device.register(ITR) == 100_000 // 256
     assert_carries_frames(guest, i)
     ethtool(guest, i, "-C", f"rx-usecs {before}")
     assert value(ethtool(guest, i, "-c"), "rx-usecs") == before
@@ -183,9 +207,32 @@ def test_feature_is_switched_off_and_on(guest, feature):
         assert settable_features(guest) == before
 
 
-def test_identify_returns_after_its_time(guest, i):
-    """ethtool -p 1: blinks, ends by itself, and the NIC goes on."""
-    ethtool(guest, i, "-p", "1")
+def led(device, i):
+    """The register that has the LED, without what else it has."""
+    if i == WITHOUT_LEDCTL:
+        return device.register(CTRL) & (CTRL_SWDPIO0 | CTRL_SWDPIN0)
+    return device.register(LEDCTL)
+
+
+def led_states(device, i):
+    """What the register is while the LED is on and while it is off."""
+    if i == WITHOUT_LEDCTL:
+        return {CTRL_SWDPIO0 | CTRL_SWDPIN0, CTRL_SWDPIO0}
+    others = led(device, i) & ~0xf
+    return {others | 0xe, others | 0xf}
+
+
+@sluice_only
+def test_identify_blinks_for_its_time(guest, i, device):
+    """ethtool -p: the LED is forced on and off in turn, and then is the device's again."""
+    before, states = led(device, i), led_states(device, i)
+    seen = set()
+    blinking = guest.spawn(f"ethtool -p {guest.ifname(i)} 3")
+    wait_for(lambda: seen.add(led(device, i)) or seen, states.issubset, 20, "on and off")
+    assert blinking.wait().status == 0
+    assert seen <= states | {before}
+    # the value of a pin that is an input again says nothing
+    assert led(device, i) & ~CTRL_SWDPIN0 == before & ~CTRL_SWDPIN0
     assert_carries_frames(guest, i, 5)
 
 
@@ -197,31 +244,107 @@ def test_software_timestamps_are_offered(guest, i):
     assert value(text, "PTP Hardware Clock") == "none"
 
 
+def self_test(guest, i, kind):
+    """ethtool -t: which of the five tests have failed."""
+    done = guest.sh(f"ethtool -t {guest.ifname(i)} {kind}", timeout=60, check=False)
+    results = re.findall(r"^(\w+) .*\)\s+(-?\d+)$", done.stdout, re.M)
+    assert len(results) == 5, done.stdout
+    failed = {name for name, result in results if int(result)}
+    assert f"The test result is {'FAIL' if failed else 'PASS'}" in done.stdout
+    assert bool(done.status) == bool(failed)
+    return failed
+
+
+def wait_link(guest, i):
+    """Until the device has negotiated again, which the end of loopback makes it do."""
+    wait_for(lambda: registers(guest, i)[1], lambda status: status & STATUS_LINK_UP, 20, "the link")
+    wait_carrier(guest, guest.ifname(i))
+
+
 @pytest.mark.parametrize("kind", ["online", "offline"])
 def test_self_test_passes_and_leaves_the_nic_working(guest, i, kind):
     """ethtool -t: every line passes; settings, link and traffic are as before."""
     settings = [ethtool(guest, i, option) for option in ("-g", "-k", "-a")]
-    text = ethtool(guest, i, "-t", kind)
-    assert "The test result is PASS" in text
-    results = re.findall(r"\)\s+(\d+)$", text, re.M)
-    assert len(results) == 5 and set(results) == {"0"}
-    wait_carrier(guest, guest.ifname(i))
+    assert not self_test(guest, i, kind)
+    wait_link(guest, i)
     assert settings == [ethtool(guest, i, option) for option in ("-g", "-k", "-a")]
     assert_carries_frames(guest, i)
 
 
-def test_pause_is_set_and_read_back(guest, i):
-    """ethtool -A and -a: flow control, both directions and each alone."""
+@sluice_only
+def test_self_test_fails_by_name_without_a_link(guest, i):
+    """ethtool -t online with the cable out: the link test fails and no other."""
+    ifname = guest.ifname(i)
+    guest.qmp("set_link", name=guest.nics[i].id, up=False)
+    wait_carrier(guest, ifname, on=False)
+    failed = self_test(guest, i, "online")
+    guest.qmp("set_link", name=guest.nics[i].id, up=True)
+    assert failed == {"link"}
+    wait_link(guest, i)
+    assert not self_test(guest, i, "online")
+
+
+@sluice_only
+def test_self_test_fails_by_name_when_registers_do_not_hold(guest, i, device):
+    """ethtool -t offline: another device's registers lie over the filters; that is noticed."""
+    page = (bar(guest, i) + VFTA) & ~0xfff
+    guest.sh(f"setpci -d {INTRUDER_ID} BASE_ADDRESS_5={page:#x} COMMAND=2:2")
+    device.set_register(VFTA, 1)
+    assert device.register(VFTA) == 0
+    failed = self_test(guest, i, "offline")
+    guest.sh(f"setpci -d {INTRUDER_ID} COMMAND=0:2")
+    assert failed == {"registers"}
+    wait_link(guest, i)
+    assert not self_test(guest, i, "offline")
+    wait_link(guest, i)
+    assert_carries_frames(guest, i)
+
+
+@sluice_only
+def test_self_test_fails_by_name_without_interrupts(guest, i):
+    """ethtool -t offline with the interrupt disabled in PCI: it fails, and loopback with it."""
+    address = guest.pci(i)
+    guest.sh(f"setpci -s {address} COMMAND=400:400")
+    failed = self_test(guest, i, "offline")
+    guest.sh(f"setpci -s {address} COMMAND=0:400")
+    assert failed == {"interrupt", "loopback"}
+    wait_link(guest, i)
+    assert not self_test(guest, i, "offline")
+    wait_link(guest, i)
+    assert_carries_frames(guest, i)
+
+
+def test_pause_is_set_and_read_back(guest, i, device):
+    """ethtool -A and -a: flow control, both directions and each alone, as the device has it."""
     before = ethtool(guest, i, "-a")
-    for rx, tx in (("on", "off"), ("off", "off"), ("on", "on")):
+    for rx, tx in (("on", "off"), ("off", "on"), ("off", "off"), ("on", "on")):
         ethtool(guest, i, "-A", f"autoneg off rx {rx} tx {tx}")
         wait_carrier(guest, guest.ifname(i))
         text = ethtool(guest, i, "-a")
         assert (value(text, "RX"), value(text, "TX")) == (rx, tx)
+        assert pause(device) == (rx, tx)
     words = dict(re.findall(r"^(Autonegotiate|RX|TX):\s*(\w+)", before, re.M))
     ethtool(guest, i, "-A", f"rx {words['RX']} tx {words['TX']} autoneg {words['Autonegotiate']}")
     wait_carrier(guest, guest.ifname(i))
     assert_carries_frames(guest, i, 5)
+
+
+def pause(device):
+    """Flow control of the two directions as the device has it."""
+    control = device.register(CTRL)
+    return tuple("on" if control & bit else "off" for bit in (CTRL_RFCE, CTRL_TFCE))
+
+
+@sluice_only
+def test_pause_outlives_down_and_self_test(guest, i, device):
+    """ethtool -A: flow control is the device's again after whatever took it away."""
+    ethtool(guest, i, "-A", "autoneg off rx off tx on")
+    down_and_up(guest, i)
+    assert pause(device) == ("off", "on")
+    assert not self_test(guest, i, "offline")
+    assert pause(device) == ("off", "on")
+    ethtool(guest, i, "-A", "autoneg on rx on tx on")
+    wait_link(guest, i)
 
 
 def test_message_level_is_set_and_read_back(guest, i):

@@ -1,64 +1,33 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A transmitter that hangs and recovers, and a receiver that overruns: every frame has a name."""
-import os
+import contextlib
 import re
-import socket
-import tempfile
+import threading
 import time
 
 import pytest
 
 import frames
-from counters import Growth
+from counters import Growth, wait_for
+from device_access import IMC, IMS, RDH, RDT, TCTL, TCTL_EN, DeviceAccess, qtest_arguments
 from drivers import DRIVER, IS_SLUICE, assert_ledgers, sluice_only
 from guest import Guest, Nic
 from steady_traffic import assert_carries_frames, frame_to
 from taps import BUFFER, program
 from topology import GUEST_V4, HOST_MAC, HOST_V4, bring_up
 
+pytest_plugins = ["device_access"]
+
 HOST_WIRE = 0
 PORT = 6000
-TCTL, TCTL_EN = 0x400, 2
 SIZES = range(1, 201)
 # The watchdog looks after five seconds without progress.
 RECOVERY = 30
 
 
-class DeviceAccess:
-    """The device's registers behind the driver's back, through the emulator's qtest protocol."""
-
-    def __init__(self, path):
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._socket.connect(path)
-        self._stream = self._socket.makefile("rw")
-
-    def _ask(self, line):
-        self._stream.write(line + "\n")
-        self._stream.flush()
-        answer = self._stream.readline().split()
-        assert answer[0] == "OK", answer
-        return answer[1:]
-
-    def read(self, address):
-        return int(self._ask(f"readl {address:#x}")[0], 16)
-
-    def write(self, address, value):
-        self._ask(f"writel {address:#x} {value:#x}")
-
-    def close(self):
-        self._socket.close()
-
-
-@pytest.fixture(scope="module")
-def qtest_path():
-    with tempfile.TemporaryDirectory(prefix="sluice-qtest-") as directory:
-        yield os.path.join(directory, "socket")
-
-
 @pytest.fixture(scope="module")
 def guest(qtest_path):
-    arguments = ["-qtest", f"unix:{qtest_path},server=on,wait=off", "-qtest-log", "none"]
-    with Guest(nics=[Nic()], driver=DRIVER, extra_args=arguments) as running:
+    with Guest(nics=[Nic()], driver=DRIVER, extra_args=qtest_arguments(qtest_path)) as running:
         running.expect_console(r"NETDEV WATCHDOG")
         running.expect_console(r"Detected Tx Unit Hang")
         running.sh(f"sysctl -qw net.ipv6.conf.{running.ifname(HOST_WIRE)}.disable_ipv6=1")
@@ -69,7 +38,7 @@ def guest(qtest_path):
 
 @pytest.fixture
 def device(guest, qtest_path):
-    access = DeviceAccess(qtest_path)
+    access = DeviceAccess(guest, HOST_WIRE, qtest_path)
     yield access
     access.close()
 
@@ -78,13 +47,6 @@ def device(guest, qtest_path):
 def balanced(guest):
     yield
     assert_ledgers(guest)
-
-
-def registers(guest):
-    """The address of the NIC's registers."""
-    address = guest.pci(HOST_WIRE)
-    text = guest.sh(f"head -1 /sys/bus/pci/devices/{address}/resource").stdout
-    return int(text.split()[0], 16)
 
 
 def send_datagrams(guest):
@@ -112,13 +74,12 @@ def assert_recovers(guest, counters):
 @sluice_only
 def test_transmitter_switched_off_is_reset_and_only_frames_in_the_ring_are_lost(guest, device):
     """TX hang by TCTL.EN: 200 datagrams = those on the wire + tx0_reset_drop; then it works."""
-    tctl = registers(guest) + TCTL
     guest.wire(HOST_WIRE).drain()
     counters = Growth(lambda: guest.ethtool_stats(HOST_WIRE))
-    device.write(tctl, device.read(tctl) & ~TCTL_EN)
+    device.set_register(TCTL, device.register(TCTL) & ~TCTL_EN)
     send_datagrams(guest)
     dropped = assert_recovers(guest, counters)
-    assert device.read(tctl) & TCTL_EN
+    assert device.register(TCTL) & TCTL_EN
     counters.wait("tx0_completed", len(SIZES) - dropped)
     arrived = datagrams_on_wire(guest)
     assert len(arrived) == len(set(arrived)) == len(SIZES) - dropped
@@ -145,13 +106,16 @@ def test_bus_mastering_switched_off_is_noticed_and_repaired(guest):
 
 MTU = 9000
 JUMBO_FRAMES = 200
-HOLD_NANOSECONDS = 4_000_000_000
+ALL = 0xffffffff
 
 
-def hold_polls(guest, ifname, nanoseconds):
-    """After its next frame the interface is not polled for a while: nobody refills the ring."""
-    guest.sh(f"echo {nanoseconds} > /sys/class/net/{ifname}/gro_flush_timeout;"
-             f"echo {int(nanoseconds > 0)} > /sys/class/net/{ifname}/napi_defer_hard_irqs")
+@contextlib.contextmanager
+def without_interrupts(device):
+    """Nobody polls the ring, so nobody refills it."""
+    mask = device.register(IMS)
+    device.set_register(IMC, ALL)
+    yield
+    device.set_register(IMS, mask)
 
 
 def missed(guest):
@@ -165,44 +129,42 @@ def missed(guest):
 
 
 @pytest.fixture
-def held_receiver(guest):
-    """Counters of the NIC, which takes jumbo frames and will not be polled for a while."""
-    ifname = guest.ifname(HOST_WIRE)
-    guest.sh(f"ip link set {ifname} mtu {MTU}")
+def received(guest):
+    """Growth of the counters of the NIC, which is ready for jumbo frames."""
+    guest.sh(f"ip link set {guest.ifname(HOST_WIRE)} mtu {MTU}")
     bring_up(guest, HOST_WIRE)
     ready = Growth(lambda: missed(guest))
     guest.wire(HOST_WIRE).send(frame_to(guest, HOST_WIRE))
     ready.wait("received", 1)
-    hold_polls(guest, ifname, HOLD_NANOSECONDS)
-    grown = Growth(lambda: missed(guest))
-    guest.wire(HOST_WIRE).send(frame_to(guest, HOST_WIRE))
-    grown.wait("received", 1)
-    yield grown
-    hold_polls(guest, ifname, 0)
-    guest.sh(f"ip link set {ifname} mtu 1500")
+    yield Growth(lambda: missed(guest))
+    guest.sh(f"ip link set {guest.ifname(HOST_WIRE)} mtu 1500")
     bring_up(guest, HOST_WIRE)
 
 
-def test_jumbo_frames_beyond_the_ring_are_counted_missed_one_by_one(guest, held_receiver):
+def test_jumbo_frames_beyond_the_ring_are_counted_missed_one_by_one(guest, received, device):
     """RX overrun: every jumbo frame is either received or in rx_missed and dev_missed, exactly."""
-    wire = guest.wire(HOST_WIRE)
-    wire.send_many(frame_to(guest, HOST_WIRE, MTU + 14) for _ in range(JUMBO_FRAMES))
-    # One buffer may be left in which a jumbo frame does not fit but this one does.
-    wire.send(frame_to(guest, HOST_WIRE))
-    sent = 1 + JUMBO_FRAMES + 1
+    with without_interrupts(device):
+        guest.wire(HOST_WIRE).send_many([frame_to(guest, HOST_WIRE, MTU + 14)] * JUMBO_FRAMES)
+        received.wait("missed", 1, 30)
     deadline = time.monotonic() + 30
-    while (now := held_receiver())["received"] + now["missed"] < sent:
+    while (now := received())["received"] + now["missed"] < JUMBO_FRAMES:
         assert time.monotonic() < deadline, now
-    assert now["received"] + now["missed"] == sent
-    assert now["missed"] > 0
+    assert now["received"] + now["missed"] == JUMBO_FRAMES
     if IS_SLUICE:
         assert now["dev_missed"] == now["dev_no_buffer"] == now["missed"]
         assert now["rx0_frames"] == now["received"]
 
 
-def test_small_frames_wait_on_the_wire_and_none_is_missed(guest, held_receiver):
+def test_small_frames_wait_on_the_wire_and_none_is_missed(guest, received, device):
     """RX overrun: frames of one buffer, three times as many as the ring has, all arrive."""
     count = 3 * 256
-    guest.wire(HOST_WIRE).send_many(frame_to(guest, HOST_WIRE, BUFFER // 2) for _ in range(count))
-    assert held_receiver.wait("received", 1 + count, 30) == 1 + count
-    assert held_receiver.of("missed") == 0
+    small = frame_to(guest, HOST_WIRE, BUFFER // 2)
+    # it blocks as soon as the wire is as full as the ring
+    sender = threading.Thread(target=guest.wire(HOST_WIRE).send_many, args=([small] * count,),
+                              daemon=True)
+    with without_interrupts(device):
+        sender.start()
+        wait_for(lambda: device.register(RDH), lambda head: head == device.register(RDT), 30,
+                 "a full ring")
+    assert received.wait("received", count, 30) == count
+    assert received.of("missed") == 0

@@ -8,27 +8,25 @@ so honest frames follow.
 import contextlib
 import dataclasses
 import hashlib
-import os
 import struct
-import tempfile
 
 import pytest
 
 from counters import Growth, wait_for
+from device_access import (ICS, ICS_RXT0, RDBAH, RDBAL, RDH, RDLEN, RDT, DeviceAccess,
+                           qtest_arguments)
 from drivers import assert_ledgers, sluice_only
 from guest import Guest, Nic
 from ledger import RX_ENDS
 from steady_traffic import assert_carries_frames, frame_to
 from taps import BUFFER, Tap, sentinel
-from test_hang import DeviceAccess, registers
 from topology import bring_up
 from tracepoints import counted_events
 
+pytest_plugins = ["device_access"]
 pytestmark = sluice_only
 
 HOST_WIRE = 0
-ICS, ICS_RXT0 = 0xc8, 0x80
-RDBAL, RDBAH, RDLEN, RDH, RDT = 0x2800, 0x2804, 0x2808, 0x2810, 0x2818
 # address, length, checksum, status, errors, special
 DESCRIPTOR = struct.Struct("<QHHBBH")
 DD, EOP = 1, 2
@@ -55,18 +53,8 @@ class LyingDevice(DeviceAccess):
     """Completes receive descriptors in the device's place."""
 
     def __init__(self, guest, path):
-        super().__init__(path)
+        super().__init__(guest, HOST_WIRE, path)
         self._guest = guest
-        self._registers = registers(guest)
-
-    def register(self, offset):
-        return self.read(self._registers + offset)
-
-    def _memory(self, address, size):
-        return bytes.fromhex(self._ask(f"read {address:#x} {size:#x}")[0][2:])
-
-    def _set_memory(self, address, data):
-        self._ask(f"write {address:#x} {len(data):#x} 0x{data.hex()}")
 
     @contextlib.contextmanager
     def _alone(self):
@@ -78,11 +66,11 @@ class LyingDevice(DeviceAccess):
             self._guest.qmp("cont")
 
     def _complete(self, at, written):
-        address, *_ = DESCRIPTOR.unpack(self._memory(at, DESCRIPTOR.size))
+        address, *_ = DESCRIPTOR.unpack(self.memory(at, DESCRIPTOR.size))
         if written.content:
-            self._set_memory(address, written.content)
+            self.set_memory(address, written.content)
         status = DD | (EOP if written.last else 0)
-        self._set_memory(at, DESCRIPTOR.pack(address, written.length, 0, status, written.errors, 0))
+        self.set_memory(at, DESCRIPTOR.pack(address, written.length, 0, status, written.errors, 0))
 
     def forge(self, *completions):
         """Complete one descriptor after the other, then interrupt once."""
@@ -94,20 +82,13 @@ class LyingDevice(DeviceAccess):
             assert len(completions) <= posted, f"the driver has posted {posted} buffers only"
             for i, written in enumerate(completions):
                 self._complete(ring + (head + i) % slots * DESCRIPTOR.size, written)
-            self.write(self._registers + RDH, (head + len(completions)) % slots)
-            self.write(self._registers + ICS, ICS_RXT0)
-
-
-@pytest.fixture(scope="module")
-def qtest_path():
-    with tempfile.TemporaryDirectory(prefix="sluice-qtest-") as directory:
-        yield os.path.join(directory, "socket")
+            self.set_register(RDH, (head + len(completions)) % slots)
+            self.set_register(ICS, ICS_RXT0)
 
 
 @pytest.fixture(scope="module")
 def guest(qtest_path):
-    arguments = ["-qtest", f"unix:{qtest_path},server=on,wait=off", "-qtest-log", "none"]
-    with Guest(nics=[Nic()], extra_args=arguments) as running:
+    with Guest(nics=[Nic()], extra_args=qtest_arguments(qtest_path)) as running:
         running.sh("sysctl -qw net.ipv6.conf.default.disable_ipv6=1 "
                    "net.ipv6.conf.all.disable_ipv6=1")
         bring_up(running, HOST_WIRE)

@@ -33,6 +33,8 @@ def guest(qtest_path):
         running.sh(f"sysctl -qw net.ipv6.conf.{running.ifname(HOST_WIRE)}.disable_ipv6=1")
         ifname = bring_up(running, HOST_WIRE, f"{GUEST_V4}/24")
         running.sh(f"ip neigh replace {HOST_V4} lladdr {HOST_MAC} dev {ifname}")
+        # fq_codel, the default, may drop what has waited so long
+        running.sh(f"tc qdisc replace dev {ifname} root pfifo")
         yield running
 
 

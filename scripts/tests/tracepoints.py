@@ -18,10 +18,11 @@ class EventCount:
 
     def start(self):
         self._guest.sh(f"mountpoint -q {TRACING} || mount -t tracefs tracefs {TRACING}")
-        self._guest.sh(f"echo '{self._trigger}' > {self._directory}/trigger")
+        # the file is opened to append: truncating it removes the event's other triggers
+        self._guest.sh(f"echo '{self._trigger}' >> {self._directory}/trigger")
 
     def stop(self):
-        self._guest.sh(f"echo '!{self._trigger}' > {self._directory}/trigger", check=False)
+        self._guest.sh(f"echo '!{self._trigger}' >> {self._directory}/trigger", check=False)
 
     def by_key(self):
         """How often each value of the key was seen."""

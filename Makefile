@@ -17,7 +17,7 @@ endif
 KDIR ?= $(shell scripts/kernel headers)
 KBUILD_ARGS = -C $(KDIR) M=$(CURDIR)
 
-.PHONY: modules modules_install clean run shell test check coccicheck kernel kcsan sanitize help \
+.PHONY: modules modules_install clean run shell test check coccicheck kunit kernel kcsan sanitize help \
 	kernel-found
 
 modules: kernel-found
@@ -70,12 +70,17 @@ sanitize: ready-test
 	@scripts/kernel-build $(SANITIZER)
 	@$(PYTEST) --kernel=$(SANITIZER) $(TESTS)
 
+kunit: ready-test
+	@scripts/kernel-build kasan
+	@$(PYTHON) -B scripts/kunit.py
+
 help:
 	@echo 'make           build sluice.ko for KDIR= or KERNELRELEASE='
 	@echo 'make run       the main job: boot a guest with an emulated e1000 and use it, with XDP'
 	@echo 'make test      run every test; TESTS="FILE..." chooses'
 	@echo 'make check     run the static checks only; make coccicheck: the semantic patches only'
 	@echo 'make sanitize  the tests of the driver on a kernel that watches every access'
+	@echo 'make kunit     the unit tests, in a guest on that kernel'
 	@echo 'make kernel    build that kernel only; make kcsan: the one that finds data races'
 	@echo 'make shell     a shell in a guest with the NIC up'
 	@echo 'make modules_install, make clean   as for any out-of-tree module'

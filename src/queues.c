@@ -289,7 +289,7 @@ static bool sluice_txq_idle(const struct sluice_engine *engine,
 	bool idle;
 
 	__netif_tx_lock_bh(q->nq);
-	engine->tx_clean(q);
+	engine->tx_drain(q);
 	idle = q->head == q->kicked;
 	__netif_tx_unlock_bh(q->nq);
 	return idle;

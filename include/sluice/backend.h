@@ -55,7 +55,8 @@ struct sluice_dp {
  * @netdev_ops: net_device_ops with the format's own start_xmit and xdp_xmit
  * @poll: NAPI poll
  * @rx_fill: post every slot's buffer; the ring is stopped
- * @tx_clean: clean what the device has sent; under the tx lock
+ * @tx_drain: hand over what still waits for a doorbell, whose ringer may find
+ *	the ring closed, and clean what the device has sent; under the tx lock
  * @rx_pending: is there a completion that NAPI has not taken?
  * @rx_desc_size: bytes of a receive descriptor
  * @tx_desc_size: bytes of a transmit descriptor
@@ -64,7 +65,7 @@ struct sluice_engine {
 	const struct net_device_ops *netdev_ops;
 	int (*poll)(struct napi_struct *napi, int budget);
 	void (*rx_fill)(struct sluice_rxq *q);
-	void (*tx_clean)(struct sluice_txq *q);
+	void (*tx_drain)(struct sluice_txq *q);
 	bool (*rx_pending)(const struct sluice_rxq *q);
 	u8 rx_desc_size;
 	u8 tx_desc_size;

@@ -124,8 +124,9 @@ static void sluice_##name##_rx_fill(struct sluice_rxq *q)		\
 	sluice_rx_fill_all(&(dp), q);					\
 }									\
 									\
-static void sluice_##name##_tx_clean(struct sluice_txq *q)		\
+static void sluice_##name##_tx_drain(struct sluice_txq *q)		\
 {									\
+	sluice_tx_doorbell(&(dp), q);					\
 	sluice_tx_clean(&(dp), q, 0);					\
 }									\
 									\
@@ -159,7 +160,7 @@ const struct sluice_engine sluice_##name##_engine = {			\
 	.netdev_ops	= &sluice_##name##_netdev_ops,			\
 	.poll		= sluice_##name##_poll,				\
 	.rx_fill	= sluice_##name##_rx_fill,			\
-	.tx_clean	= sluice_##name##_tx_clean,			\
+	.tx_drain	= sluice_##name##_tx_drain,			\
 	.rx_pending	= sluice_##name##_rx_pending,			\
 	.rx_desc_size	= rx_size,					\
 	.tx_desc_size	= tx_size,					\

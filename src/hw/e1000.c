@@ -223,7 +223,9 @@ static int e1000_reset(struct sluice_nic *nic)
 	e1000_write(nic, E1000_PBA, E1000_PBA_RX_40K);
 	e1000_filter_reset(nic);
 	/* Now, before a counter that began again can pass where it stood. */
+	spin_lock_bh(&nic->dev_lock);
 	e1000_read_counters(nic, true);
+	spin_unlock_bh(&nic->dev_lock);
 	return 0;
 }
 

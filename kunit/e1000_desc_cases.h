@@ -10,6 +10,7 @@
 #ifndef SLUICE_KUNIT_E1000_DESC_CASES_H
 #define SLUICE_KUNIT_E1000_DESC_CASES_H
 
+#include <linux/array_size.h>
 #include <sluice/types.h>
 
 /* Receive: status and error bytes to flags */
@@ -76,6 +77,24 @@ static const struct rxd_rule rxd_rules[] = {
 	{ SLUICE_RX_HW_ERR, .errors_any = 0x97 },
 };
 
+static inline bool rxd_rule_holds(const struct rxd_rule *r, u8 status, u8 errors)
+{
+	return (status & r->status_set) == r->status_set &&
+	       !(status & r->status_clear) && !(errors & r->errors_clear) &&
+	       (!r->errors_any || (errors & r->errors_any));
+}
+
+static inline u8 rxd_flags_by_rule(u8 status, u8 errors)
+{
+	u8 flags = 0;
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(rxd_rules); i++)
+		if (rxd_rule_holds(&rxd_rules[i], status, errors))
+			flags |= rxd_rules[i].flag;
+	return flags;
+}
+
 /* Transmit: offloads to the two words of a data descriptor */
 
 #define TCI	0xa5f3	/* every nibble differs */
@@ -137,6 +156,20 @@ static const struct txd_rule txd_rules[] = {
 	  .all = true },
 	{ .upper = (u32)TCI << 16, .flags = SLUICE_TX_VLAN },
 };
+
+static inline u64 txd_by_rule(u8 flags)
+{
+	u64 words = 0;
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(txd_rules); i++) {
+		const struct txd_rule *r = &txd_rules[i];
+
+		if (r->all ? (flags & r->flags) == r->flags : flags & r->flags)
+			words |= (u64)r->upper << 32 | r->lower;
+	}
+	return words;
+}
 
 /* Transmit: offloads to the two quadwords of a context descriptor */
 

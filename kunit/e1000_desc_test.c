@@ -16,24 +16,6 @@ static void rxd_flags_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, e1000_rxd_flags(c->status, c->errors), c->flags);
 }
 
-static bool rxd_rule_holds(const struct rxd_rule *r, u8 status, u8 errors)
-{
-	return (status & r->status_set) == r->status_set &&
-	       !(status & r->status_clear) && !(errors & r->errors_clear) &&
-	       (!r->errors_any || (errors & r->errors_any));
-}
-
-static u8 rxd_flags_by_rule(u8 status, u8 errors)
-{
-	u8 flags = 0;
-	u32 i;
-
-	for (i = 0; i < ARRAY_SIZE(rxd_rules); i++)
-		if (rxd_rule_holds(&rxd_rules[i], status, errors))
-			flags |= rxd_rules[i].flag;
-	return flags;
-}
-
 /* All pairs of status and errors. */
 static void rxd_rules_test(struct kunit *test)
 {
@@ -54,20 +36,6 @@ static void txd_words_test(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, e1000_txd_lower(c->flags), c->lower);
 	KUNIT_EXPECT_EQ(test, e1000_txd_upper(&o), c->upper);
-}
-
-static u64 txd_by_rule(u8 flags)
-{
-	u64 words = 0;
-	u32 i;
-
-	for (i = 0; i < ARRAY_SIZE(txd_rules); i++) {
-		const struct txd_rule *r = &txd_rules[i];
-
-		if (r->all ? (flags & r->flags) == r->flags : flags & r->flags)
-			words |= (u64)r->upper << 32 | r->lower;
-	}
-	return words;
 }
 
 /* All combinations of flags. */

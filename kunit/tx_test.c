@@ -379,6 +379,25 @@ static void tx_more_map_fail_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fake_tx_count(fake, SLUICE_TX_COMPLETED), 2);
 }
 
+static void tx_transmit_failing(struct fake_nic *fake, struct fake_fault *fault,
+				struct sk_buff *skb)
+{
+	fake_fault_arm(fault, 1);
+	fake_transmit(fake, skb, false);
+	KUNIT_EXPECT_EQ(fake->test, fault->failed, 1);
+	fake_fault_arm(fault, 0);
+}
+
+/* The frame that waited is sent, the one behind it is lost by name. */
+static void tx_expect_last_lost(struct fake_nic *fake,
+				enum sluice_tx_counter why)
+{
+	KUNIT_EXPECT_EQ(fake->test, fake_send(fake->hw, U32_MAX), 1);
+	fake_interrupt(fake);
+	KUNIT_EXPECT_EQ(fake->test, fake_tx_count(fake, why), 1);
+	tx_expect_alive(fake);
+}
+
 /* The same, if there is no memory to make the headers private. */
 static void tx_more_offload_fail_test(struct kunit *test)
 {
@@ -392,15 +411,9 @@ static void tx_more_offload_fail_test(struct kunit *test)
 	fake_transmit(fake, fake_skb(fake, TX_LEN), true);
 	skb = tx_tso_skb(fake, sizeof(struct iphdr), SKB_GSO_TCPV4);
 	clone = skb_clone(skb, GFP_KERNEL);
-	fake_fault_arm(fault, 1);
-	fake_transmit(fake, skb, false);
-	KUNIT_EXPECT_EQ(test, fault->failed, 1);
-	fake_fault_arm(fault, 0);
+	tx_transmit_failing(fake, fault, skb);
 	kfree_skb(clone);
-	KUNIT_EXPECT_EQ(test, fake_send(fake->hw, U32_MAX), 1);
-	fake_interrupt(fake);
-	KUNIT_EXPECT_EQ(test, fake_tx_count(fake, SLUICE_TX_OFFLOAD_ERR), 1);
-	tx_expect_alive(fake);
+	tx_expect_last_lost(fake, SLUICE_TX_OFFLOAD_ERR);
 }
 
 /* The same, if there is no memory to pad. __skb_pad() frees the frame then; its
@@ -414,15 +427,9 @@ static void tx_more_pad_fail_test(struct kunit *test)
 	struct sk_buff *skb = fake_skb(fake, ETH_HLEN);
 
 	fake_transmit(fake, fake_skb(fake, TX_LEN), true);
-	fake_fault_arm(fault, 1);
-	fake_transmit(fake, skb, false);
-	KUNIT_EXPECT_EQ(test, fault->failed, 1);
-	fake_fault_arm(fault, 0);
+	tx_transmit_failing(fake, fault, skb);
 	kfree_skb(skb);
-	KUNIT_EXPECT_EQ(test, fake_send(fake->hw, U32_MAX), 1);
-	fake_interrupt(fake);
-	KUNIT_EXPECT_EQ(test, fake_tx_count(fake, SLUICE_TX_PAD_ERR), 1);
-	tx_expect_alive(fake);
+	tx_expect_last_lost(fake, SLUICE_TX_PAD_ERR);
 }
 
 /* The ring is cleaned in order, whatever the order in which frames are sent. */

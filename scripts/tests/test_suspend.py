@@ -10,6 +10,7 @@ import frames
 from configuration import (MAC, MTU, OTHER_GROUP, OTHER_STATION, OTHER_VID, TYPE, Configured,
                            addressed, heard, no_ipv6, settings)
 from counters import wait_for
+from device_access import bar
 from floods import BothWays
 from guest import Nic
 from ledger import ledger, ledger_of_all
@@ -39,8 +40,7 @@ def overrun(g):
 
 def missed_register(g):
     """MPC, read by the monitor: the driver learns nothing of it."""
-    bar = g.sh(f"head -n1 /sys/bus/pci/devices/{g.pci(CONFIGURED)}/resource").stdout.split()[0]
-    return int(g.hmp(f"xp /1wx {int(bar, 16) + MPC:#x}").split()[-1], 16)
+    return int(g.hmp(f"xp /1wx {bar(g, CONFIGURED) + MPC:#x}").split()[-1], 16)
 
 
 # The suspend

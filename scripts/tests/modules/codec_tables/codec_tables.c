@@ -40,24 +40,6 @@ static void run_rxd_cases(void)
 	}
 }
 
-static bool rxd_rule_holds(const struct rxd_rule *r, u8 status, u8 errors)
-{
-	return (status & r->status_set) == r->status_set &&
-	       !(status & r->status_clear) && !(errors & r->errors_clear) &&
-	       (!r->errors_any || (errors & r->errors_any));
-}
-
-static u8 rxd_flags_by_rule(u8 status, u8 errors)
-{
-	u8 flags = 0;
-	int i;
-
-	for (i = 0; i < ARRAY_SIZE(rxd_rules); i++)
-		if (rxd_rule_holds(&rxd_rules[i], status, errors))
-			flags |= rxd_rules[i].flag;
-	return flags;
-}
-
 static void run_rxd_rules(void)
 {
 	u32 pair, wrong = 0;
@@ -82,20 +64,6 @@ static void run_txd_cases(void)
 			e1000_txd_lower(c->flags));
 		compare("txd upper", c->name, c->upper, e1000_txd_upper(&o));
 	}
-}
-
-static u64 txd_by_rule(u8 flags)
-{
-	const struct txd_rule *r;
-	u64 words = 0;
-	int i;
-
-	for (i = 0; i < ARRAY_SIZE(txd_rules); i++) {
-		r = &txd_rules[i];
-		if (r->all ? (flags & r->flags) == r->flags : flags & r->flags)
-			words |= (u64)r->upper << 32 | r->lower;
-	}
-	return words;
 }
 
 static void run_txd_rules(void)

@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Builds the initramfs of a test guest: busybox, the modules that reach the host's files, /init."""
+"""Builds the initramfs of a test guest: busybox, the modules that reach the host's files, /init,
+and the agent that it becomes."""
+import hashlib
 import lzma
 import os
 import shlex
 import stat
 import subprocess
 
+from kernels import cache_dir
+
 HERE = os.path.dirname(os.path.abspath(__file__))
+CC = ["gcc", "-O2", "-static", "-Wall", "-Wextra", "-Werror"]
 MODULES = ["9pnet_virtio", "9p", "overlay", "virtio_console"]
 PROBE_TOKEN = "sluice-probe-ok"
 PROBE_INIT = f"""#!/bin/busybox sh
@@ -91,6 +96,18 @@ def busybox():
                           stdout=subprocess.PIPE, text=True).stdout.strip()
 
 
+def agent():
+    """guest-agent.c, compiled once: static, because what it starts from has no libraries."""
+    source = os.path.join(HERE, "guest-agent.c")
+    digest = hashlib.sha256(read(source) + repr(CC).encode()).hexdigest()[:10]
+    path = os.path.join(cache_dir(), f"agent-{digest}")
+    if not os.path.exists(path):
+        os.makedirs(cache_dir(), exist_ok=True)
+        subprocess.run([*CC, source, "-o", f"{path}.{os.getpid()}"], check=True)
+        os.rename(f"{path}.{os.getpid()}", path)
+    return path
+
+
 def start_archive(path, init):
     archive = Archive(path)
     for name in ["bin", "proc", "sys", "dev", "run", "tmp", "host", "overlay", "root"]:
@@ -103,6 +120,7 @@ def start_archive(path, init):
 def write(path, kernel, visible):
     """The initramfs of a Guest.  visible: host directories to keep in sight below /tmp and /run."""
     archive = start_archive(path, read(os.path.join(HERE, "guest-init")))
+    archive.executable("bin/agent", read(agent()))
     add_modules(archive, kernel)
     modules = os.path.realpath(os.path.join(kernel, "modules"))
     archive.text("config", f"modules={shlex.quote(modules)}\n"

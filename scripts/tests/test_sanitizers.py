@@ -39,7 +39,7 @@ def assert_reported(guest, misdeed, report):
 
 @pytest.fixture(scope="module")
 def guest():
-    with Guest(driver=None) as running:
+    with Guest(driver=None, finds_leaks=True) as running:
         yield running
 
 
@@ -79,7 +79,7 @@ def test_leak_is_found_once(guest):
 
 def test_driver_comes_and_goes_without_a_report():
     """Probe, open, close and remove; then nothing is left behind."""
-    with Guest(nics=[Nic(), Nic()]) as guest:
+    with Guest(nics=[Nic(), Nic()], finds_leaks=True) as guest:
         for i in range(2):
             guest.sh(f"ip link set {guest.ifname(i)} up")
             guest.sh(f"ip link set {guest.ifname(i)} down")

@@ -2,21 +2,31 @@
 """make kunit: the suites of kunit/ in a guest on the sanitizer kernel.
 
 Prints their KTAP as it comes.  Fails if a test fails or is skipped, if none ran, if the kernel
-complains, also while the modules go, and if memory has leaked.
+complains, also while the modules go, and if memory has leaked.  The last line is either the sum or
+"FAILED: " and what was wrong.
 """
+import argparse
+import os
 import re
 import shlex
 import sys
 import time
 
-from guest import Guest
+from console import COMPLAINT, TIME
+from guest import Guest, GuestError
 from kernels import built_kernel
 
 # With bounce buffers a sync that is missing loses data.
 CMDLINE = "kunit.enable=1 swiotlb=force"
-LIMIT = 600
+# Seconds for all of it, and between two lines: no test takes a tenth of that.
+LIMIT, SILENCE = 900, 200
+# A complaint comes before the result of the test that caused it, which may never come.
+RESULT_WAIT = 10
 LINE = re.compile(r"^\[ *\d+\.\d+\] ( *(?:KTAP version|1\.\.|# |ok |not ok ).*)$", re.M)
-TEST = re.compile(r"^    (ok|not ok) \d+ ", re.M)
+TEST = re.compile(r"^    (ok|not ok) \d+ (\S+)", re.M)
+SUBTEST = re.compile(r"^        # Subtest: (\S+)$")
+NOT_OK = re.compile(r"^( *)not ok \d+ (.*?)(?: # .*)?$")
+LEAKED = re.compile(r"\b((?:sluice|e1000|fake)_\w+)\+0x")
 
 
 class Ktap:
@@ -25,43 +35,121 @@ class Ktap:
     def __init__(self, guest):
         self.guest = guest
         self.lines = []
+        self.changed = time.monotonic()
 
     def show(self):
         """Print what is new."""
         lines = LINE.findall(self.guest.console())
         for line in lines[len(self.lines):]:
             print(line, flush=True)
+            self.changed = time.monotonic()
         self.lines = lines
 
     def summary(self):
         """The last line, and whether it is a good one: a test that was skipped has shown nothing.
         """
-        tests = TEST.findall("\n".join(self.lines))
+        tests = [outcome for outcome, _ in TEST.findall("\n".join(self.lines))]
         passed, failed = tests.count("ok"), tests.count("not ok")
         bad = re.search(r"^ *not ok |# SKIP", "\n".join(self.lines), re.M)
         return f"{passed} passed, {failed} failed", passed > 0 and not bad
 
+    def first_failure(self):
+        """Name of the first test that failed, with its parameter; None if there is none yet."""
+        subtest = None
+        for line in self.lines:
+            if match := SUBTEST.match(line):
+                subtest = match[1]
+            elif match := NOT_OK.match(line):
+                return f"{subtest}[{match[2]}]" if len(match[1]) == 8 else match[2]
+        return None
 
-def run_suites(guest, ktap):
-    """Loading the module runs all of them."""
-    guest.insmod()
-    job = guest.spawn(f"insmod {shlex.quote(guest.module('sluice_kunit'))}")
-    end = time.monotonic() + LIMIT
-    while not job.done() and guest.channel.alive and time.monotonic() < end:
+
+def silent(ktap):
+    return time.monotonic() - ktap.changed > SILENCE
+
+
+def run_suites(guest, ktap, modules=None, fail_fast=False):
+    """Loading the module runs all of them; modules is where it lies if not in the cache."""
+    def path(name):
+        return shlex.quote(os.path.join(modules, f"{name}.ko") if modules else guest.module(name))
+
+    guest.sh(f"insmod {path('sluice')}")
+    job = guest.spawn(f"insmod {path('sluice_kunit')}")
+    ktap.changed = time.monotonic()
+    end = ktap.changed + LIMIT
+    while not job.done() and guest.channel.alive and time.monotonic() < end and not silent(ktap):
         time.sleep(1)
         ktap.show()
+        if fail_fast:
+            expect_good(guest, ktap)
     loaded = job.wait(1)
     ktap.show()
     assert loaded.status == 0, loaded.stdout
 
 
+def expect_good(guest, ktap):
+    """AssertionError if anything has gone wrong so far."""
+    failure = ktap.first_failure()
+    assert not failure, failure
+    complaint = guest.log.complaint()
+    if not complaint:
+        return
+    end = time.monotonic() + RESULT_WAIT
+    while not (test := test_after(guest.console(), complaint)) and time.monotonic() < end:
+        time.sleep(1)
+    raise AssertionError(f"{headline(complaint)}, in {test or 'a test that did not end'}")
+
+
+def test_after(console, complaint):
+    """Name of the test during which the kernel complained: the first result after it."""
+    rest = console[console.find(complaint):]
+    match = TEST.search("\n".join(LINE.findall(rest)))
+    return match and match[2]
+
+
+def headline(text):
+    """The line of a complaint that says what it is."""
+    lines = [TIME.sub("", line) for line in text.splitlines()]
+    leaked = LEAKED.search(text)
+    if "unreferenced object" in text:
+        return f"memory has leaked, from {leaked[1] if leaked else 'elsewhere'}"
+    return next((line.strip() for line in lines if COMPLAINT.search(line)), lines[0])
+
+
+def judge(guest, ktap, options):
+    """Everything that is asked of a guest that has booted."""
+    run_suites(guest, ktap, options.modules, options.fail_fast)
+    if options.fail_fast:
+        expect_good(guest, ktap)
+    guest.leaks()
+    guest.sh("rmmod sluice_kunit && rmmod sluice")
+    guest.leaks()
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description="Run the suites of kunit/ in a guest.")
+    parser.add_argument("--suite", help="only these, for example 'sluice_rx' or 'sluice_e1000*'")
+    parser.add_argument("--modules", metavar="DIRECTORY",
+                        help="where the two modules are (default: built in the cache)")
+    parser.add_argument("--fail-fast", action="store_true", help="stop at what goes wrong first")
+    return parser.parse_args()
+
+
 def main():
-    with Guest(kernel=built_kernel("kasan"), driver=None, cmdline=CMDLINE) as guest:
-        ktap = Ktap(guest)
-        run_suites(guest, ktap)
-        guest.leaks()
-        guest.sh("rmmod sluice_kunit && rmmod sluice")
-        guest.leaks()
+    options = arguments()
+    cmdline = CMDLINE + (f" kunit.filter_glob={options.suite}" if options.suite else "")
+    guest = Guest(kernel=built_kernel("kasan"), driver=None, cmdline=cmdline, finds_leaks=True)
+    ktap = Ktap(guest)
+    try:
+        with guest:
+            judge(guest, ktap, options)
+    except (AssertionError, GuestError) as error:
+        # A guest that has not booted says nothing of the driver.
+        if guest.boot_seconds is None:
+            raise
+        print(error)
+        print(f"FAILED: {ktap.first_failure() or headline(str(error))}")
+        return 1
     text, good = ktap.summary()
     print(text)
     return 0 if good else 1

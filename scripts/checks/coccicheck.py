@@ -98,16 +98,18 @@ def kernel_rules():
 
 
 def add_options(parser):
-    """Let the author of a rule run it alone."""
+    """Let the author of a rule run it alone, and scripts/mutate those that know the driver."""
     parser.add_argument("--rule", help="only this one, for example doorbell or misc/semicolon")
+    parser.add_argument("--own", action="store_true", help="only the project's, not the kernel's")
+    parser.add_argument("--only", metavar="FILE", help="look at this file alone")
 
 
-def chosen_rules(name):
-    """All rules, or the one of that name."""
-    rules = own_rules() + kernel_rules()
-    chosen = [rule for rule in rules if name in (None, rule.name)]
+def chosen_rules(options):
+    """All rules, or those that the command line names."""
+    rules = own_rules() + ([] if options.own else kernel_rules())
+    chosen = [rule for rule in rules if options.rule in (None, rule.name)]
     if not chosen:
-        raise report.CheckError(f"there is no rule {name}, or LEFT_OUT leaves it out")
+        raise report.CheckError(f"there is no rule {options.rule}, or LEFT_OUT leaves it out")
     return chosen
 
 
@@ -165,10 +167,12 @@ def check(options):
     root = options.root
     if not shutil.which("spatch"):
         raise report.CheckError("spatch is missing; install the package coccinelle")
-    files = report.sources(root, "include/**/*.h", "src/**/*.[ch]", "kunit/**/*.[ch]")
+    files = [path for path in report.sources(root, "include/**/*.h", "src/**/*.[ch]",
+                                             "kunit/**/*.[ch]")
+             if options.only in (None, str(path.relative_to(root)))]
     if not files:
         return report.Report(0, "functions", [])
-    rules = chosen_rules(options.rule)
+    rules = chosen_rules(options)
     with tempfile.TemporaryDirectory() as name, \
             concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         scratch = Path(name)

@@ -17,8 +17,8 @@ endif
 KDIR ?= $(shell scripts/kernel headers)
 KBUILD_ARGS = -C $(KDIR) M=$(CURDIR)
 
-.PHONY: modules modules_install clean run shell test check coccicheck kunit kernel kcsan sanitize help \
-	kernel-found
+.PHONY: modules modules_install clean run shell test check coccicheck kunit mutate kernel kcsan \
+	sanitize help kernel-found
 
 modules: kernel-found
 	$(MAKE) $(KBUILD_ARGS) modules
@@ -74,6 +74,11 @@ kunit: ready-test
 	@scripts/kernel-build kasan
 	@$(PYTHON) -B scripts/kunit.py
 
+# Hours: see "Proof that the tests bite" in Documentation/testing.rst.
+mutate: ready-test
+	@scripts/kernel-build kasan
+	@$(PYTHON) -B scripts/mutate $(MUTATIONS)
+
 help:
 	@echo 'make           build sluice.ko for KDIR= or KERNELRELEASE='
 	@echo 'make run       the main job: boot a guest with an emulated e1000 and use it, with XDP'
@@ -81,6 +86,7 @@ help:
 	@echo 'make check     run the static checks only; make coccicheck: the semantic patches only'
 	@echo 'make sanitize  the tests of the driver on a kernel that watches every access'
 	@echo 'make kunit     the unit tests, in a guest on that kernel'
+	@echo 'make mutate    break the driver in small ways, and see which layer of the tests notices'
 	@echo 'make kernel    build that kernel only; make kcsan: the one that finds data races'
 	@echo 'make shell     a shell in a guest with the NIC up'
 	@echo 'make modules_install, make clean   as for any out-of-tree module'

@@ -102,14 +102,14 @@ def source_files(tree):
     return {path.relative_to(tree) for path in found}
 
 
-def copy_sources(directory):
+def copy_sources(directory, tree=PROJECT):
     """Bring a copy up to date; a file that has not changed keeps its time and is not built again.
     """
-    wanted = source_files(PROJECT)
+    wanted = source_files(tree)
     for path in source_files(directory) - wanted:
         os.unlink(os.path.join(directory, path))
     for path in wanted:
-        source, copy = pathlib.Path(PROJECT, path), pathlib.Path(directory, path)
+        source, copy = pathlib.Path(tree, path), pathlib.Path(directory, path)
         if not copy.exists() or copy.read_bytes() != source.read_bytes():
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, copy)

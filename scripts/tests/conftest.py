@@ -17,7 +17,7 @@ from guest import Guest  # noqa: E402
 
 # These ask nothing of the driver, or nothing that depends on the kernel: once is enough.
 KERNEL_INDEPENDENT = {"test_console.py", "test_docs.py", "test_kernel.py", "test_make.py",
-                      "test_runner.py", "test_static.py"}
+                      "test_mutations.py", "test_runner.py", "test_static.py"}
 # It asks whether a kernel watches, which the distribution's does not.
 OF_THE_WATCHERS = {"test_sanitizers.py"}
 

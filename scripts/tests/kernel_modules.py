@@ -16,7 +16,7 @@ def build(name, kernel):
     """The bytes of modules/NAME/NAME.ko; built in a temporary directory, the tree stays clean."""
     with tempfile.TemporaryDirectory(prefix="sluice-module-") as directory:
         work = shutil.copytree(MODULES / name, os.path.join(directory, name))
-        kernels.make_modules(kernel, work, f"SLUICE={kernels.PROJECT}")
+        kernels.make_modules(kernel, work)
         return pathlib.Path(work, f"{name}.ko").read_bytes()
 
 

@@ -17,8 +17,8 @@ endif
 KDIR ?= $(shell scripts/kernel headers)
 KBUILD_ARGS = -C $(KDIR) M=$(CURDIR)
 
-.PHONY: modules modules_install clean run shell test check coccicheck kunit mutate kernel kcsan \
-	sanitize help kernel-found
+.PHONY: modules modules_install clean run shell test check coccicheck kunit mutate coverage kernel \
+	kcsan sanitize help kernel-found
 
 modules: kernel-found
 	$(MAKE) $(KBUILD_ARGS) modules
@@ -79,6 +79,10 @@ mutate: ready-test
 	@scripts/kernel-build kasan
 	@$(PYTHON) -B scripts/mutate $(MUTATIONS)
 
+coverage: ready-test
+	@scripts/kernel-build gcov
+	@$(PYTHON) -B scripts/line_coverage.py $(TESTS)
+
 help:
 	@echo 'make           build sluice.ko for KDIR= or KERNELRELEASE='
 	@echo 'make run       the main job: boot a guest with an emulated e1000 and use it, with XDP'
@@ -87,6 +91,7 @@ help:
 	@echo 'make sanitize  the tests of the driver on a kernel that watches every access'
 	@echo 'make kunit     the unit tests, in a guest on that kernel'
 	@echo 'make mutate    break the driver in small ways, and see which layer of the tests notices'
+	@echo 'make coverage  both of them on a kernel that counts which lines of the driver have run'
 	@echo 'make kernel    build that kernel only; make kcsan: the one that finds data races'
 	@echo 'make shell     a shell in a guest with the NIC up'
 	@echo 'make modules_install, make clean   as for any out-of-tree module'

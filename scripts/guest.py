@@ -193,6 +193,8 @@ class Guest:
     running = []
     # a function without arguments: the first use may have to fetch it
     default_kernel = staticmethod(distribution_kernel)
+    # called with each guest whose power goes; it may be dead already
+    before_off = None
 
     def __init__(self, nics=(), machine="pc", driver="sluice", extra_args=(), cmdline="",
                  memory="1G", smp=2, kernel=None, accel=None, interactive=False,
@@ -391,6 +393,8 @@ class Guest:
         """End the guest, by force if it does not answer."""
         if self in Guest.running:
             Guest.running.remove(self)
+        if Guest.before_off:
+            Guest.before_off(self)
         with contextlib.suppress(OSError, subprocess.TimeoutExpired):
             self.channel.request("off", 0)
             self.process.wait(10)

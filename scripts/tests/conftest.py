@@ -13,11 +13,13 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 pytest.register_assert_rewrite("device_access", "register_trace")
 
 import kernels  # noqa: E402
+import line_coverage  # noqa: E402
 from guest import Guest  # noqa: E402
 
 # These ask nothing of the driver, or nothing that depends on the kernel: once is enough.
 KERNEL_INDEPENDENT = {"test_console.py", "test_docs.py", "test_kernel.py", "test_make.py",
-                      "test_mutations.py", "test_runner.py", "test_static.py"}
+                      "test_line_coverage.py", "test_mutations.py", "test_runner.py",
+                      "test_static.py"}
 # It asks whether a kernel watches, which the distribution's does not.
 OF_THE_WATCHERS = {"test_sanitizers.py"}
 
@@ -27,12 +29,16 @@ OF_THE_WATCHERS = {"test_sanitizers.py"}
 def pytest_addoption(parser):
     parser.addoption("--kernel", default="distribution", choices=("distribution", *kernels.BUILT),
                      help="run the tests of the driver on this kernel of scripts/kernel-build")
+    parser.addoption("--coverage", help="directory that gets what the guests of kernel gcov have "
+                     "counted")
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "distribution_kernel(reason): what is tested is not to be "
                             "had in a kernel that watches itself")
     name = config.option.kernel
+    if config.option.coverage:
+        Guest.before_off = lambda guest: line_coverage.save(guest, config.option.coverage)
     Guest.default_kernel = staticmethod(lambda: kernels.named_kernel(name))
     # a worker of xdist runs tests for a process that reports them
     if not hasattr(config, "workerinput"):
@@ -41,8 +47,11 @@ def pytest_configure(config):
 
 def pytest_ignore_collect(collection_path, config):
     """On another kernel only what it can show more of than the distribution's."""
-    other = config.option.kernel != "distribution"
-    return collection_path.name in (KERNEL_INDEPENDENT if other else OF_THE_WATCHERS) or None
+    kernel = config.option.kernel
+    left_out = KERNEL_INDEPENDENT if kernel != "distribution" else set()
+    if kernel in ("distribution", "gcov"):
+        left_out = left_out | OF_THE_WATCHERS
+    return collection_path.name in left_out or None
 
 
 def pytest_runtest_setup(item):

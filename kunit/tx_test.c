@@ -499,15 +499,17 @@ static void tx_more_stop_test(struct kunit *test)
 	tx_expect_alive(fake);
 }
 
-/* The device, on a CPU of its own. */
+/* The device, on a CPU of its own. It interrupts for a reason only: the kernel switches off a line
+ * of which 99,900 of 100,000 interrupts are nobody's.
+ */
 static int tx_race_device(void *data)
 {
 	struct fake_nic *fake = data;
 	u32 burst = 0;
 
 	while (!kthread_should_stop()) {
-		fake_send(fake->hw, 1 + burst++ % 40);
-		fake_interrupt(fake);
+		if (fake_send(fake->hw, 1 + burst++ % 40))
+			fake_interrupt(fake);
 		cond_resched();
 	}
 	return 0;

@@ -118,6 +118,10 @@ def test_unbind_under_traffic(guest):
 
 # The device no longer answers
 
+# Where a step takes seconds the watchdog is there before it, and is right.
+WATCHDOG = "NETDEV WATCHDOG|transmit queue"
+
+
 @contextlib.contextmanager
 def reads_of_zero(guest, address):
     """Memory decoding and DMA off: reads are 0 and writes go nowhere, the line stays as it is.
@@ -125,6 +129,7 @@ def reads_of_zero(guest, address):
     An interrupt that no driver can acknowledge ends with the kernel disabling the line.
     """
     guest.expect_console(r"irq \d+: nobody cared|^\[ *[0-9.]+\] Call Trace:$")
+    guest.expect_console(WATCHDOG)
     guest.command(address, 0, MEMORY | MASTER)
     yield
     guest.command(address, MEMORY, MEMORY)
@@ -133,6 +138,7 @@ def reads_of_zero(guest, address):
 @contextlib.contextmanager
 def reads_of_ones(guest, address):
     """What is left when the device has been pulled out."""
+    guest.expect_console(WATCHDOG)
     guest.read_ones(address)
     yield
     guest.read_registers(address)
@@ -196,7 +202,7 @@ def test_questions_to_a_device_of_ones(guest):
 def test_hang_of_a_device_of_ones_is_given_up(guest):
     """All-ones reads: the watchdog's reset finds no device, says so once, and lets go of it."""
     dev, address = guest.ifname(0), guest.pci(0)
-    guest.expect_console("NETDEV WATCHDOG|transmit queue")
+    guest.expect_console(WATCHDOG)
     with BothWays(guest, 0):
         with reads_of_ones(guest, address):
             wait_for(guest.console, lambda text: "giving it up" in text, 40, "the driver to see it")

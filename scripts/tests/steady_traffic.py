@@ -21,8 +21,8 @@ def frame_to(guest, i, size=60):
 class Inbound:
     """The test sends frames to the guest for as long as the block runs."""
 
-    def __init__(self, guest, i):
-        self.guest, self.i = guest, i
+    def __init__(self, guest, i, pause=PAUSE):
+        self.guest, self.i, self.pause = guest, i, pause
         self.sent = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._send)
@@ -31,7 +31,7 @@ class Inbound:
         while not self._stopping.is_set():
             self.guest.wire(self.i).send(frame_to(self.guest, self.i))
             self.sent += 1
-            self._stopping.wait(PAUSE)
+            self._stopping.wait(self.pause)
 
     def __enter__(self):
         self._thread.start()

@@ -26,6 +26,9 @@ LINE = re.compile(r"^\[ *\d+\.\d+\] ( *(?:KTAP version|1\.\.|# |ok |not ok ).*)$
 TEST = re.compile(r"^    (ok|not ok) \d+ (\S+)", re.M)
 SUBTEST = re.compile(r"^        # Subtest: (\S+)$")
 NOT_OK = re.compile(r"^( *)not ok \d+ (.*?)(?: # .*)?$")
+# Of a complaint: directories, the name of the device, values, offsets in functions.
+NOISE = [(re.compile(r"\S*/"), ""), (re.compile(r"DMA-API: .*?: "), "DMA-API: "),
+         (re.compile(r" \[.*"), ""), (re.compile(r"\+0x\S*"), "")]
 LEAKED = re.compile(r"\b((?:sluice|e1000|fake)_\w+)\+0x")
 
 
@@ -97,7 +100,7 @@ def expect_good(guest, ktap):
     end = time.monotonic() + RESULT_WAIT
     while not (test := test_after(guest.console(), complaint)) and time.monotonic() < end:
         time.sleep(1)
-    raise AssertionError(f"{headline(complaint)}, in {test or 'a test that did not end'}")
+    raise AssertionError(f"{test or 'a test that did not end'}: {headline(complaint)}")
 
 
 def test_after(console, complaint):
@@ -113,7 +116,10 @@ def headline(text):
     leaked = LEAKED.search(text)
     if "unreferenced object" in text:
         return f"memory has leaked, from {leaked[1] if leaked else 'elsewhere'}"
-    return next((line.strip() for line in lines if COMPLAINT.search(line)), lines[0])
+    said = next((line.strip() for line in lines if COMPLAINT.search(line)), lines[0])
+    for pattern, plain in NOISE:
+        said = pattern.sub(plain, said)
+    return said
 
 
 def judge(guest, ktap, options):

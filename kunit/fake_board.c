@@ -124,6 +124,7 @@ static void fake_vlan_filter(struct sluice_nic *nic, u16 vid)
 
 static void fake_read_counters(struct sluice_nic *nic, bool all)
 {
+	fake_hw(nic)->counter_reads++;
 }
 
 /* What is not here is only for ethtool, and no test asks for it. */

@@ -132,6 +132,14 @@ void fake_expect_ledger(struct fake_nic *fake)
 			    "a sent frame has no fate, or two");
 }
 
+/* BQL was told of the end of all that it was told of. */
+void fake_expect_bql_idle(struct fake_nic *fake)
+{
+	const struct dql *dql = &netdev_get_tx_queue(fake->netdev, 0)->dql;
+
+	KUNIT_EXPECT_EQ(fake->test, dql->num_queued, dql->num_completed);
+}
+
 static rx_handler_result_t fake_take_skb(struct sk_buff **pskb)
 {
 	struct sk_buff *skb = skb_share_check(*pskb, GFP_ATOMIC);

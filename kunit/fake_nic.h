@@ -72,6 +72,7 @@ struct fake_hw {
 	u32 tx_kicks;
 	u32 irq_enables;
 	u32 resets;
+	u32 counter_reads;
 	bool fail_reset;
 };
 
@@ -184,6 +185,7 @@ bool fake_transmit(struct fake_nic *fake, struct sk_buff *skb, bool more);
 u64 fake_rx_count(struct fake_nic *fake, enum sluice_rx_counter which);
 u64 fake_tx_count(struct fake_nic *fake, enum sluice_tx_counter which);
 void fake_expect_ledger(struct fake_nic *fake);
+void fake_expect_bql_idle(struct fake_nic *fake);
 void fake_fill(void *data, u32 len, u8 seed);
 u8 *fake_data(struct kunit *test, u32 len);
 struct fake_sent fake_expect_wire(struct fake_nic *fake, const void *data,

@@ -4,6 +4,7 @@
  * up, reset, suspend, PCI errors.
  */
 
+#include <linux/delay.h>
 #include <linux/ethtool.h>
 #include <linux/rtnetlink.h>
 #include "fake_fault.h"
@@ -28,6 +29,7 @@ static void queues_expect_alive(struct fake_nic *fake)
 	KUNIT_EXPECT_EQ(test, skb_queue_len(&fake->received), 1);
 	fake_expect_wire(fake, data, QUEUES_LEN);
 	KUNIT_EXPECT_EQ(test, sluice_txq_pending(fake_txq(fake)), 0);
+	fake_expect_bql_idle(fake);
 	skb_queue_purge(&fake->received);
 }
 
@@ -258,6 +260,54 @@ static void queues_probe_fail_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, nth - 1, ARRAY_SIZE(at) + 1);
 }
 
+/* Goes in place of sluice_reset_work(), and takes its time. */
+static void queues_slow_reset(struct work_struct *work)
+{
+	struct sluice_nic *nic = container_of(work, struct sluice_nic,
+					      reset_work);
+
+	msleep(1000);
+	set_bit(SLUICE_GONE, &nic->state);
+}
+
+static int queues_slow_reset_hit(struct kprobe *probe, struct pt_regs *regs)
+{
+	instruction_pointer_set(regs, (unsigned long)queues_slow_reset);
+	return 1;
+}
+
+/* Without a post handler the probe is optimised, and cannot change the way. */
+static void queues_slow_reset_after(struct kprobe *probe, struct pt_regs *regs,
+				    unsigned long flags)
+{
+}
+
+/* A reset that has begun when the NIC is pulled out: the removal waits for it, or
+ * KASAN sees what it does to a device that is freed.
+ */
+static void queues_remove_busy_test(struct kunit *test)
+{
+	struct fake_pci *pci = kunit_kzalloc(test, sizeof(*pci), GFP_KERNEL);
+	struct kprobe probe = {
+		.symbol_name	= "sluice_reset_work",
+		.pre_handler	= queues_slow_reset_hit,
+		.post_handler	= queues_slow_reset_after,
+	};
+	struct sluice_nic *nic;
+
+	KUNIT_ASSERT_NOT_NULL(test, pci);
+	KUNIT_ASSERT_EQ(test, register_kprobe(&probe), 0);
+	pci->board = &fake_board;
+	KUNIT_EXPECT_EQ(test, fake_pci_add(pci), 0);
+	nic = pci->dev ? pci_get_drvdata(pci->dev) : NULL;
+	KUNIT_EXPECT_NOT_NULL(test, nic);
+	if (nic)
+		schedule_work(&nic->reset_work);
+	if (pci->dev)
+		fake_pci_remove(pci);
+	unregister_kprobe(&probe);
+}
+
 /* Counters live as long as the device, not as the rings. */
 static void queues_down_up_test(struct kunit *test)
 {
@@ -357,11 +407,19 @@ static void queues_suspend_test(struct kunit *test)
 	struct fake_nic *fake = test->priv;
 	const struct dev_pm_ops *pm = fake->pci.driver.driver.pm;
 	struct device *dev = &fake->pci.dev->dev;
+	struct rtnl_link_stats64 stats;
+	u32 reads;
 
 	KUNIT_EXPECT_EQ(test, pm->suspend(dev), 0);
 	queues_expect_silent(fake);
 	KUNIT_EXPECT_FALSE(test, netif_device_present(fake->netdev));
+	/* Its registers may hang the bus. */
+	reads = fake->hw->counter_reads;
+	dev_get_stats(fake->netdev, &stats);
+	KUNIT_EXPECT_EQ(test, fake->hw->counter_reads, reads);
 	KUNIT_EXPECT_EQ(test, pm->resume(dev), 0);
+	dev_get_stats(fake->netdev, &stats);
+	KUNIT_EXPECT_GT(test, fake->hw->counter_reads, reads);
 	KUNIT_EXPECT_TRUE(test, netif_device_present(fake->netdev));
 	queues_expect_alive(fake);
 	/* A closed one stays closed. */
@@ -438,6 +496,7 @@ static struct kunit_case queues_cases[] = {
 	KUNIT_CASE_SLOW(queues_resize_fail_test),
 	KUNIT_CASE_SLOW(queues_open_fail_test),
 	KUNIT_CASE_SLOW(queues_probe_fail_test),
+	KUNIT_CASE_SLOW(queues_remove_busy_test),
 	KUNIT_CASE_SLOW(queues_down_up_test),
 	KUNIT_CASE(queues_close_busy_test),
 	KUNIT_CASE(queues_reset_test),

@@ -147,6 +147,29 @@ static void ring_tx_full_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fake_tx_count(fake, SLUICE_TX_COMPLETED), most);
 }
 
+/* Stopped by a large frame, the queue is woken when the worst one fits again, and
+ * not as soon as something does.
+ */
+static void ring_tx_wake_test(struct kunit *test)
+{
+	struct fake_nic *fake = test->priv;
+	u32 large = 4, small = fake->hw->tx_size - 1 - SLUICE_TX_WORST;
+
+	while (sluice_txq_room(fake_txq(fake)) > SLUICE_TX_WORST)
+		fake_transmit(fake, fake_skb(fake, RING_LEN), false);
+	KUNIT_EXPECT_FALSE(test, netif_queue_stopped(fake->netdev));
+	fake_transmit(fake, fake_skb(fake, large * SLUICE_TX_PIECE_LEN), false);
+	KUNIT_EXPECT_TRUE(test, netif_queue_stopped(fake->netdev));
+	KUNIT_EXPECT_EQ(test, fake_send(fake->hw, large - 1), large - 1);
+	fake_interrupt(fake);
+	KUNIT_EXPECT_TRUE(test, netif_queue_stopped(fake->netdev));
+	KUNIT_EXPECT_EQ(test, fake_send(fake->hw, 1), 1);
+	fake_interrupt(fake);
+	KUNIT_EXPECT_FALSE(test, netif_queue_stopped(fake->netdev));
+	KUNIT_EXPECT_EQ(test, fake_send(fake->hw, U32_MAX), small - large + 1);
+	fake_interrupt(fake);
+}
+
 /* Nothing to do is done without harm, and without a doorbell. */
 static void ring_empty_test(struct kunit *test)
 {
@@ -168,6 +191,7 @@ static struct kunit_case ring_cases[] = {
 	KUNIT_CASE(ring_rx_wrap_test),
 	KUNIT_CASE_SLOW(ring_tx_wrap_test),
 	KUNIT_CASE(ring_tx_full_test),
+	KUNIT_CASE(ring_tx_wake_test),
 	KUNIT_CASE(ring_empty_test),
 	{}
 };

@@ -166,6 +166,39 @@ static void rx_chain_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fake_rx_count(fake, SLUICE_RX_BYTES), bytes);
 }
 
+/* What the last descriptor of a chain says is said of the frame, and the stack
+ * accounts for all the memory that it has been given.
+ */
+static void rx_chain_metadata_test(struct kunit *test)
+{
+	struct fake_nic *fake = test->priv;
+	u32 i, buffers = 3, summed;
+	struct sk_buff *skb;
+
+	for (i = 0; i < buffers; i++) {
+		bool last = i == buffers - 1;
+		struct fake_frame frame = {
+			.data		= fake_data(test, RX_LEN),
+			.bytes		= RX_LEN,
+			.len		= RX_LEN,
+			.vlan_tci	= last ? 0x2abc : 0,
+			.flags		= last ? SLUICE_RX_EOP | SLUICE_RX_VLAN |
+						 SLUICE_RX_CSUM_OK : 0,
+		};
+
+		KUNIT_ASSERT_TRUE(test, fake_rx_write(fake->hw, &frame));
+	}
+	fake_interrupt(fake);
+	skb = skb_dequeue(&fake->received);
+	KUNIT_ASSERT_NOT_NULL(test, skb);
+	summed = skb->ip_summed;
+	KUNIT_EXPECT_EQ(test, summed, CHECKSUM_UNNECESSARY);
+	KUNIT_EXPECT_TRUE(test, skb_vlan_tag_present(skb));
+	KUNIT_EXPECT_EQ(test, skb_vlan_tag_get(skb), 0x2abc);
+	KUNIT_EXPECT_GE(test, skb->truesize, buffers * PAGE_SIZE);
+	kfree_skb(skb);
+}
+
 /* A chain may be cut by the end of a poll at any place. */
 static void rx_chain_over_polls_test(struct kunit *test)
 {
@@ -523,6 +556,7 @@ static struct kunit_case rx_cases[] = {
 	KUNIT_CASE(rx_hw_error_test),
 	KUNIT_CASE(rx_metadata_test),
 	KUNIT_CASE(rx_chain_test),
+	KUNIT_CASE(rx_chain_metadata_test),
 	KUNIT_CASE(rx_chain_over_polls_test),
 	KUNIT_CASE_PARAM(rx_chain_lie_test, rx_chain_lie_gen_params),
 	KUNIT_CASE(rx_chain_one_byte_rest_test),

@@ -27,6 +27,7 @@ static void tx_expect_alive(struct fake_nic *fake)
 	fake_expect_wire(fake, fake_data(fake->test, TX_LEN), TX_LEN);
 	KUNIT_EXPECT_EQ(fake->test, sluice_txq_pending(fake_txq(fake)), 0);
 	KUNIT_EXPECT_FALSE(fake->test, netif_queue_stopped(fake->netdev));
+	fake_expect_bql_idle(fake);
 }
 
 /* Linear frames; short ones are padded with zeros. */
@@ -287,7 +288,9 @@ static void tx_features_check_test(struct kunit *test)
 							   SKB_GSO_TCPV4)), sum);
 }
 
-/* The worst skb needs no more descriptors than the reserve. */
+/* The worst skb needs no more descriptors than the reserve: fragments that leave
+ * one byte for a piece of its own, as long as there are bytes.
+ */
 static void tx_worst_test(struct kunit *test)
 {
 	u32 i, len, left = SZ_64K - 1 - TX_LEN;
@@ -295,11 +298,9 @@ static void tx_worst_test(struct kunit *test)
 	struct sk_buff *skb = tx_csum_skb(fake, TX_LEN, 34, 16);
 
 	for (i = 0; i < MAX_SKB_FRAGS; i++) {
-		len = i < MAX_SKB_FRAGS - 1 ? SLUICE_TX_PIECE_LEN - 1 : left;
-		len = min(len, left);
+		len = min(left - (MAX_SKB_FRAGS - 1 - i), SLUICE_TX_PIECE_LEN + 1);
 		left -= len;
-		if (len)
-			tx_add_frag(fake, skb, 0, len);
+		tx_add_frag(fake, skb, 0, len);
 	}
 	tx_send_copied(fake, skb);
 	KUNIT_EXPECT_LE(test, fake_txq(fake)->tail, SLUICE_TX_WORST);

@@ -279,6 +279,31 @@ static void rx_chain_one_byte_rest_test(struct kunit *test)
 	rx_expect_frame(fake, data, ETH_HLEN + 1);
 }
 
+/* A page of the emergency reserve, whichever of a frame's it is, marks the skb:
+ * the stack gives it to those who free memory, and to nobody else. The mark is
+ * that of set_page_pfmemalloc(), beside which the pool has its own.
+ */
+static void rx_chain_reserve_test(struct kunit *test)
+{
+	struct fake_nic *fake = test->priv;
+	u32 buffers = 3, len = buffers * SLUICE_RX_BUF_LEN, marked;
+	u8 *data = fake_data(test, len);
+	struct sk_buff *skb;
+
+	for (marked = 0; marked <= buffers; marked++) {
+		u32 slot = (fake->hw->rx_head + marked) & fake_rxq(fake)->mask;
+
+		fake_rxq(fake)->page[slot]->pp_magic |= BIT(1);
+		rx_receive(fake, data, len);
+		fake_interrupt(fake);
+		skb = skb_peek(&fake->received);
+		KUNIT_ASSERT_NOT_NULL(test, skb);
+		KUNIT_EXPECT_EQ(test, skb_pfmemalloc(skb), marked < buffers);
+		rx_expect_frame(fake, data, len);
+		fake_rxq(fake)->page[slot]->pp_magic &= ~BIT(1);
+	}
+}
+
 static void rx_chain_too_long_test(struct kunit *test)
 {
 	struct fake_nic *fake = test->priv;
@@ -560,6 +585,7 @@ static struct kunit_case rx_cases[] = {
 	KUNIT_CASE(rx_chain_over_polls_test),
 	KUNIT_CASE_PARAM(rx_chain_lie_test, rx_chain_lie_gen_params),
 	KUNIT_CASE(rx_chain_one_byte_rest_test),
+	KUNIT_CASE(rx_chain_reserve_test),
 	KUNIT_CASE(rx_chain_too_long_test),
 	KUNIT_CASE_SLOW(rx_chain_endless_test),
 	KUNIT_CASE(rx_chain_closed_test),

@@ -14,6 +14,11 @@
 #define SLUICE_IDLE_POLL_US	50
 #define SLUICE_IDLE_TIMEOUT_US	100000	/* a full ring of jumbo frames at 1 Gb/s */
 
+/* A larger ring is a wish: no process shall be killed for it, and the refusal
+ * is one sentence, not a dump of the stack.
+ */
+#define SLUICE_RING_GFP	(GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
+
 static void sluice_vector_free(struct sluice_vector *v)
 {
 	netif_napi_del(&v->napi);
@@ -68,14 +73,12 @@ static void sluice_rxq_put_pages(struct sluice_rxq *q)
 		page_pool_put_full_page(q->pool, q->page[i], false);
 }
 
-/* A larger ring is a wish: no process shall be killed for it. */
 static int sluice_rxq_get_pages(struct sluice_rxq *q)
 {
-	gfp_t gfp = GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN;
 	u32 i;
 
 	for (i = 0; i <= q->mask; i++) {
-		q->page[i] = page_pool_alloc_pages(q->pool, gfp);
+		q->page[i] = page_pool_alloc_pages(q->pool, SLUICE_RING_GFP);
 		if (!q->page[i])
 			return -ENOMEM;
 	}
@@ -155,10 +158,10 @@ static struct sluice_rxq *sluice_rxq_alloc(struct sluice_vector *v, u32 size)
 	q->vec = v;
 	q->stats = &v->rx_stats;
 	q->mask = size - 1;
-	q->page = kvcalloc(size, sizeof(*q->page), GFP_KERNEL);
+	q->page = kvcalloc(size, sizeof(*q->page), SLUICE_RING_GFP);
 	q->desc = dma_alloc_coherent(&nic->pdev->dev,
 				     size * nic->board->engine->rx_desc_size,
-				     &q->dma, GFP_KERNEL);
+				     &q->dma, SLUICE_RING_GFP);
 	if (!q->page || !q->desc || sluice_rxq_fill(nic, q)) {
 		sluice_rxq_free(nic, q);
 		return NULL;
@@ -190,10 +193,10 @@ static struct sluice_txq *sluice_txq_alloc(struct sluice_vector *v, u32 size)
 	q->stats = &v->tx_stats;
 	q->dev = &nic->pdev->dev;
 	q->mask = size - 1;
-	q->slot = kvcalloc(size, sizeof(*q->slot), GFP_KERNEL);
+	q->slot = kvcalloc(size, sizeof(*q->slot), SLUICE_RING_GFP);
 	q->desc = dma_alloc_coherent(q->dev,
 				     size * nic->board->engine->tx_desc_size,
-				     &q->dma, GFP_KERNEL);
+				     &q->dma, SLUICE_RING_GFP);
 	if (!q->slot || !q->desc) {
 		sluice_txq_free(nic, q);
 		return NULL;

@@ -7,7 +7,6 @@ balance; each guest without a leak. A test in which nothing was refused has fail
 import contextlib
 import errno
 import re
-import time
 
 import pytest
 
@@ -15,6 +14,7 @@ from counters import wait_for
 from fault_injection import KINDS, PAGES, POOL, SLAB, Faults
 from guest import Guest, Nic
 from steady_traffic import Inbound
+from taps import fresh_path, wait_for_file
 from xdp import Port, Verdict, check_ledger, received
 
 DRIVER = "/sys/bus/pci/drivers/sluice"
@@ -25,20 +25,28 @@ PERCENT = 30
 FRAMES, TRIED = 600, 20
 # No more than that at a time: the smallest ring must hold them.
 PIECE = 50
-HELD_SECONDS = 4
-# So many bounce buffers carry the pages of one small ring, two of them a page, and no second one.
-BOUNCE_BUFFERS = 4 * RING
-BOUNCED = "/sys/kernel/debug/swiotlb/io_tlb_used"
+# in case nobody ends it
+HELD_SECONDS = 60
+# A page needs two of them. With a small ring even a pool that keeps all it can leaves some.
+BOUNCE_BUFFERS = 1024
+TOO_LARGE_RING = 1024
+BOUNCE_BUFFERS_USED = "/sys/kernel/debug/swiotlb/io_tlb_used"
+
+
+@contextlib.contextmanager
+def guest_without_leaks(request, **options):
+    # the kernel for coverage has nothing that looks for leaks
+    finds_leaks = request.config.option.kernel != "gcov"
+    with Guest(nics=[Nic()], finds_leaks=finds_leaks, **options) as running:
+        yield running
+        if finds_leaks:
+            running.leaks()
 
 
 @pytest.fixture(scope="module")
 def guest(request):
-    # the kernel for coverage has nothing that looks for leaks
-    finds_leaks = request.config.option.kernel != "gcov"
-    with Guest(nics=[Nic()], finds_leaks=finds_leaks) as running:
+    with guest_without_leaks(request) as running:
         yield running
-        if finds_leaks:
-            running.leaks()
 
 
 @pytest.fixture(scope="module")
@@ -46,11 +54,16 @@ def faults(guest):
     return Faults(guest)
 
 
+@pytest.fixture(scope="module")
+def module_port(guest):
+    return Port(guest, 0)
+
+
 @pytest.fixture
-def port(guest, faults):
+def port(module_port):
     """The NIC; afterwards, when nothing is refused any more, it works."""
-    yield Port(guest, 0)
-    assert_works(Port(guest, 0))
+    yield module_port
+    assert_works(Port(module_port.guest, 0))
 
 
 def assert_works(port):
@@ -95,11 +108,10 @@ def assert_resize_refused(port, size):
 
 @contextlib.contextmanager
 def frames_held(port):
-    """What the stack receives stays in memory, until the block has ended and the time is over."""
-    ready = f"/tmp/held-{time.monotonic_ns()}"
-    seconds = HELD_SECONDS * port.guest.slowdown
-    job = port.guest.spawn(f"{port.binary('framehold')} {port.name} {seconds} {ready}")
-    port.sh(f"until test -e {ready}; do sleep 0.05; done")
+    """What the stack receives stays in memory for as long as the block runs."""
+    ready = fresh_path("held")
+    job = port.guest.spawn(f"{port.binary('framehold')} {port.name} {HELD_SECONDS} {ready}")
+    wait_for_file(port.guest, ready)
     try:
         yield
     finally:
@@ -125,6 +137,18 @@ def test_resize(port, faults, kind):
     assert errno.ENOMEM in results
     assert set(results) <= {0, errno.ENOMEM}
     traffic.assert_all_pass()
+
+
+def test_rings_too_large_for_the_memory_are_refused_quietly(port, faults):
+    """Resize to pieces of several pages: the kernel's log has no word on those that are refused."""
+    old = len(port.guest.console())
+    faults.write(PAGES, {"min-order": 1, "verbose": 1})
+    try:
+        results = faults.sweep(PAGES, f"resize {port.name} {RING} {LARGE_RING}")
+    finally:
+        faults.write(PAGES, {"min-order": 0, "verbose": 0})
+    assert errno.ENOMEM in results
+    assert "FAULT_INJECTION" not in port.guest.console()[old:]
 
 
 @pytest.mark.parametrize("kind", [SLAB, PAGES])
@@ -187,3 +211,79 @@ def test_traffic(port, faults, kind, loss):
     assert 0 < grown[loss] < FRAMES
     assert grown["rx0_passed"] == FRAMES - grown[loss]
     assert (grown["dev_missed"], grown["resets"]) == (0, 0)
+
+
+# Mappings run out
+
+@pytest.fixture(scope="module")
+def scarce_guest(request):
+    """All DMA through bounce buffers, of which there are few."""
+    with guest_without_leaks(request, cmdline=f"swiotlb={BOUNCE_BUFFERS},force") as running:
+        yield running
+
+
+def small_ring(guest):
+    guest.sh(f"ethtool -G {guest.ifname(0)} rx {RING}", check=False)
+    return Port(guest, 0)
+
+
+@pytest.fixture(scope="module")
+def scarce_module_port(scarce_guest):
+    return small_ring(scarce_guest)
+
+
+@pytest.fixture
+def scarce(scarce_module_port):
+    """The NIC with a ring that leaves bounce buffers; afterwards, with such a ring, it works."""
+    yield scarce_module_port
+    assert_works(small_ring(scarce_module_port.guest))
+
+
+def bounce_buffers_used(port):
+    return int(port.sh(f"cat {BOUNCE_BUFFERS_USED}").stdout)
+
+
+def exhaust(port):
+    """Receive and hold frames until no buffer is left: those that follow are lost by name."""
+    grown = send(port, FRAMES)
+    assert 0 < grown["rx0_alloc_fail"] < FRAMES
+    assert grown["rx0_passed"] == FRAMES - grown["rx0_alloc_fail"]
+    assert bounce_buffers_used(port) == BOUNCE_BUFFERS
+
+
+def test_open_without_mappings(scarce):
+    """Open with more pages than can be mapped: ENOMEM, and nothing stays mapped."""
+    scarce.sh(f"ip link set IF down; ethtool -G IF rx {TOO_LARGE_RING}")
+    refused = scarce.sh("ip link set IF up", check=False)
+    assert refused.status != 0
+    assert "Cannot allocate memory" in refused.stdout
+    assert bounce_buffers_used(scarce) == 0
+
+
+def test_resize_without_mappings(scarce):
+    """Resize to more than can be mapped: refused by a sentence, no frame is lost meanwhile."""
+    with Steady(scarce) as traffic:
+        assert_resize_refused(scarce, TOO_LARGE_RING)
+    traffic.assert_all_pass()
+
+
+def test_traffic_without_mappings(scarce):
+    """Receive, attach, drop and transmit when nothing can be mapped: losses have a name."""
+    with frames_held(scarce):
+        exhaust(scarce)
+        scarce.attach("obey_frags")
+        assert send(scarce, PIECE, Verdict.DROP)["rx0_xdp_drop"] == PIECE
+        before = scarce.stats()
+        scarce.sh(f"BIN/framegun IF {TRIED} 60 0 {Verdict.PASS:d} 0")
+        scarce.wait_stat(before, "tx0_dma_err", TRIED)
+    scarce.detach()
+
+
+def test_removal_without_mappings(scarce):
+    """Remove while the stack holds what took the last mapping: none stays."""
+    address = scarce.guest.pci(0)
+    with frames_held(scarce):
+        exhaust(scarce)
+        scarce.sh(f"echo {address} >{DRIVER}/unbind")
+        assert bounce_buffers_used(scarce) == 0
+        scarce.sh(f"echo {address} >{DRIVER}/bind")

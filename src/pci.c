@@ -110,6 +110,10 @@ static int sluice_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	struct sluice_nic *nic;
 	int err;
 
+	/* driver_override comes without an entry of our table. */
+	if (!board)
+		return dev_err_probe(&pdev->dev, -ENODEV,
+				     "not a NIC that sluice drives; clear its driver_override\n");
 	nic = sluice_alloc_nic(pdev, board);
 	if (!nic)
 		return -ENOMEM;

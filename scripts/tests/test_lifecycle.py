@@ -23,7 +23,8 @@ ROUNDS_MODULE = 20
 @pytest.fixture(scope="module")
 def guest():
     """Three NICs in neighbouring slots: machine pc routes two of them to one interrupt line."""
-    with Guest(nics=[Nic(), Nic(), Nic()], driver=DRIVER) as running:
+    with Guest(nics=[Nic(), Nic(), Nic()], driver=DRIVER,
+               extra_args=["-device", "pci-testdev"]) as running:
         yield running
 
 
@@ -164,6 +165,16 @@ def frames_turned_around(guest, ifname, sizes):
     tap = Tap(guest, ifname)
     guest.sh(f"{program('packet_socket.py')} send {ifname} {path}")
     return [frame.length for frame in tap.delivered()]
+
+
+@sluice_only
+def test_device_of_another_kind_is_refused(guest, ifname):
+    """Who overrides the choice of driver gets a sentence: the kernel asks no table of ids then."""
+    files = guest.sh("grep -l 0x1b36 /sys/bus/pci/devices/*/vendor").stdout.split()
+    address = files[0].split("/")[5]
+    guest.sh(f"echo sluice >{files[0].replace('vendor', 'driver_override')}")
+    said = guest.sh(f"! echo {address} >/sys/bus/pci/drivers/sluice/bind; dmesg | tail -n 3").stdout
+    assert f"{address}: error -ENODEV: not a NIC that sluice drives" in said
 
 
 @sluice_only

@@ -26,9 +26,9 @@ LINE = re.compile(r"^\[ *\d+\.\d+\] ( *(?:KTAP version|1\.\.|# |ok |not ok ).*)$
 TEST = re.compile(r"^    (ok|not ok) \d+ (\S+)", re.M)
 SUBTEST = re.compile(r"^        # Subtest: (\S+)$")
 NOT_OK = re.compile(r"^( *)not ok \d+ (.*?)(?: # .*)?$")
-# Of a complaint: directories, the name of the device, values, offsets in functions.
-NOISE = [(re.compile(r"\S*/"), ""), (re.compile(r"DMA-API: .*?: "), "DMA-API: "),
-         (re.compile(r" \[.*"), ""), (re.compile(r"\+0x\S*"), "")]
+# Of a complaint: offsets in functions, directories, values, the name of the device.
+NOISE = [(re.compile(r"\+0x\S*"), ""), (re.compile(r"\S*/"), ""), (re.compile(r" \[.*"), ""),
+         (re.compile(r"DMA-API: .*?: "), "DMA-API: ")]
 LEAKED = re.compile(r"\b((?:sluice|e1000|fake)_\w+)\+0x")
 
 

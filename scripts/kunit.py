@@ -24,6 +24,7 @@ LIMIT, SILENCE = 900, 200
 RESULT_WAIT = 10
 LINE = re.compile(r"^\[ *\d+\.\d+\] ( *(?:KTAP version|1\.\.|# |ok |not ok ).*)$", re.M)
 TEST = re.compile(r"^    (ok|not ok) \d+ (\S+)", re.M)
+SAID = re.compile(r"^    # (\w+_test): ", re.M)
 SUBTEST = re.compile(r"^        # Subtest: (\S+)$")
 NOT_OK = re.compile(r"^( *)not ok \d+ (.*?)(?: # .*)?$")
 # Of a complaint: offsets in functions, directories, values, the name of the device.
@@ -100,7 +101,8 @@ def expect_good(guest, ktap):
     end = time.monotonic() + RESULT_WAIT
     while not (test := test_after(guest.console(), complaint)) and time.monotonic() < end:
         time.sleep(1)
-    raise AssertionError(f"{test or 'a test that did not end'}: {headline(complaint)}")
+    test = test or test_before(guest.console()) or "a test that did not end"
+    raise AssertionError(f"{test}: {headline(complaint)}")
 
 
 def test_after(console, complaint):
@@ -108,6 +110,12 @@ def test_after(console, complaint):
     rest = console[console.find(complaint):]
     match = TEST.search("\n".join(LINE.findall(rest)))
     return match and match[2]
+
+
+def test_before(console):
+    """Name of the test that has said something last, without a result; None if none has."""
+    said = SAID.findall("\n".join(LINE.findall(console)))
+    return said[-1] if said else None
 
 
 def headline(text):

@@ -8,11 +8,15 @@ empties the socket all the time.
 import collections
 import os
 import socket
+import struct
 import threading
 import time
 
 BUFFER_BYTES = 16 << 20
 LARGEST_FRAME = 1 << 16
+# Seconds for one frame. QEMU's e1000 is deaf for one after each change of its filters; a receiver
+# that never takes anything again must fail a test, not hold it for ever.
+SEND_LIMIT = 60
 
 
 class WireError(Exception):
@@ -30,13 +34,14 @@ class Wire:
         self.sock.bind(host_path)
         for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
             self.sock.setsockopt(socket.SOL_SOCKET, option, BUFFER_BYTES)
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO,
+                             struct.pack("ll", SEND_LIMIT * slowdown, 0))
         self.frames = collections.deque()
         self.arrived = threading.Condition()
         self.closing = False
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self):
-        # A timeout on the socket would also limit send(), which must be able to wait.
         while not self.closing:
             try:
                 frame = self.sock.recv(LARGEST_FRAME)
@@ -50,6 +55,10 @@ class Wire:
         """Put a frame on the wire; blocks while the NIC has no room."""
         try:
             self.sock.sendto(frame, self.guest_path)
+        except BlockingIOError as late:
+            limit = SEND_LIMIT * self.slowdown
+            raise WireError(f"the guest has not taken a frame of {len(frame)} bytes within {limit} "
+                            "s: does its NIC still receive?") from late
         except OSError as error:
             raise WireError(f"cannot send {len(frame)} bytes to the guest: {error}") from error
 

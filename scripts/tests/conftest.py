@@ -19,7 +19,7 @@ from guest import Guest  # noqa: E402
 # These ask nothing of the driver, or nothing that depends on the kernel: once is enough.
 KERNEL_INDEPENDENT = {"test_console.py", "test_docs.py", "test_kernel.py", "test_make.py",
                       "test_line_coverage.py", "test_mutations.py", "test_runner.py",
-                      "test_static.py"}
+                      "test_static.py", "test_wire.py"}
 # They need a kernel that watches, which the distribution's does not.
 OF_THE_WATCHERS = {"test_faults.py", "test_sanitizers.py"}
 

@@ -6,7 +6,8 @@
 
 PYTHON := /usr/bin/python3
 PYTEST := PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest
-TESTS ?= scripts/tests
+# Files of tests; empty: all that the target is for.
+TESTS ?=
 # The kernel of "make sanitize": kasan, kcsan or gcov.
 SANITIZER ?= kasan
 
@@ -48,7 +49,8 @@ shell: ready-shell
 	@$(PYTHON) -B scripts/shell.py
 
 test: ready-test
-	@$(PYTEST) $(TESTS)
+	@scripts/kernel-build kasan >/dev/null
+	@$(PYTHON) -B scripts/test.py $(TESTS)
 
 check: ready-check
 	@$(PYTEST) scripts/tests/test_static.py
@@ -68,7 +70,7 @@ kcsan:
 
 sanitize: ready-test
 	@scripts/kernel-build $(SANITIZER)
-	@$(PYTEST) --kernel=$(SANITIZER) $(TESTS)
+	@$(PYTEST) --kernel=$(SANITIZER) $(or $(TESTS),scripts/tests)
 
 kunit: ready-test
 	@scripts/kernel-build kasan

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Which kernel the guests run, what every test ends with, and the report: one line a test, then
 "N passed, N failed"."""
+import json
 import os
+import pathlib
 import sys
 import time
 
@@ -21,7 +23,9 @@ KERNEL_INDEPENDENT = {"test_console.py", "test_docs.py", "test_kernel.py", "test
                       "test_line_coverage.py", "test_mutations.py", "test_runner.py",
                       "test_static.py", "test_wire.py"}
 # They need a kernel that watches, which the distribution's does not.
-OF_THE_WATCHERS = {"test_faults.py", "test_sanitizers.py"}
+OF_THE_WATCHERS = {"test_faults.py", "test_kunit.py", "test_sanitizers.py"}
+
+NO_TESTS = int(pytest.ExitCode.NO_TESTS_COLLECTED)
 
 
 # The kernel
@@ -29,6 +33,8 @@ OF_THE_WATCHERS = {"test_faults.py", "test_sanitizers.py"}
 def pytest_addoption(parser):
     parser.addoption("--kernel", default="distribution", choices=("distribution", *kernels.BUILT),
                      help="run the tests of the driver on this kernel of scripts/kernel-build")
+    parser.addoption("--tally", help="file with the counts of the sessions before this one, to "
+                     "which it adds its own: the last line says the sum")
     parser.addoption("--coverage", help="directory that gets what the guests of kernel gcov have "
                      "counted")
 
@@ -42,16 +48,16 @@ def pytest_configure(config):
     Guest.default_kernel = staticmethod(lambda: kernels.named_kernel(name))
     # a worker of xdist runs tests for a process that reports them
     if not hasattr(config, "workerinput"):
-        config.pluginmanager.register(Report())
+        config.pluginmanager.register(Report(name, config.option.tally))
 
 
-def pytest_ignore_collect(collection_path, config):
+def pytest_collection_modifyitems(config, items):
     """On another kernel only what it can show more of than the distribution's."""
     kernel = config.option.kernel
     left_out = KERNEL_INDEPENDENT if kernel != "distribution" else set()
     if kernel in ("distribution", "gcov"):
         left_out = left_out | OF_THE_WATCHERS
-    return collection_path.name in left_out or None
+    items[:] = [item for item in items if item.path.name not in left_out]
 
 
 def pytest_runtest_setup(item):
@@ -91,8 +97,23 @@ class Outcomes:
     def count(self, status):
         return list(self.status.values()).count(status)
 
+
+class Tally:
+    """The counts of several sessions of pytest, in a file if there is one."""
+
+    def __init__(self, path):
+        self.path = path and pathlib.Path(path)
+        text = self.path.read_text(encoding="utf-8") if path and self.path.exists() else ""
+        self.counts = json.loads(text) if text else {"passed": 0, "failed": 0}
+
+    def add(self, outcomes):
+        for status in self.counts:
+            self.counts[status] += outcomes.count(status)
+        if self.path:
+            self.path.write_text(json.dumps(self.counts), encoding="utf-8")
+
     def line(self):
-        return f"{self.count('passed')} passed, {self.count('failed')} failed"
+        return ", ".join(f"{count} {status}" for status, count in self.counts.items())
 
 
 def say(text):
@@ -103,9 +124,12 @@ def say(text):
 class Report:
     """One line a test as it ends, the skips with their reasons, and the sum as the last line."""
 
-    def __init__(self):
+    def __init__(self, kernel, tally):
         self.outcomes = Outcomes()
+        self.tally = Tally(tally)
         self.started = time.monotonic()
+        # what ran on the distribution's kernel is not marked
+        self.where = "" if kernel == "distribution" else f"[{kernel}] "
 
     @staticmethod
     def pytest_report_teststatus(report):
@@ -118,7 +142,8 @@ class Report:
         self.outcomes.record(report)
         if report.when == "teardown":
             seconds = self.outcomes.seconds[report.nodeid]
-            say(f"{self.outcomes.status[report.nodeid]:7} {seconds:6.1f} s  {report.nodeid}")
+            status = self.outcomes.status[report.nodeid]
+            say(f"{status:7} {seconds:6.1f} s  {self.where}{report.nodeid}")
 
     def pytest_collectreport(self, report):
         if report.failed:
@@ -126,16 +151,19 @@ class Report:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session):
-        """A run in which no test passed has shown nothing."""
-        if not self.outcomes.count("passed") and session.exitstatus == 0:
+        """Sessions in which no test passed have shown nothing; the second of them may be empty."""
+        self.tally.add(self.outcomes)
+        if not self.tally.counts["passed"] and session.exitstatus == 0:
             session.exitstatus = 1
+        if self.tally.counts["passed"] and session.exitstatus == NO_TESTS:
+            session.exitstatus = 0
 
     def pytest_unconfigure(self, config):
         if config.option.collectonly or config.option.help:
             return
         say("")
         for reason in self.outcomes.reasons:
-            say(f"skipped {reason}")
-        say(f"{self.outcomes.count('skipped')} skipped, "
+            say(f"skipped {self.where}{reason}")
+        say(f"{self.where}{self.outcomes.count('skipped')} skipped, "
             f"{time.monotonic() - self.started:.0f} s in all")
-        say(self.outcomes.line())
+        say(self.tally.line())

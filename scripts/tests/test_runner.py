@@ -250,7 +250,21 @@ def test_report_gives_the_reason_of_each_skip(tmp_path):
     assert done.stdout.splitlines()[-2].startswith("2 skipped, ")
 
 
-def report_of(directory, body):
+def test_report_counts_the_sessions_before_it(tmp_path):
+    tally = f"--tally={tmp_path / 'tally'}"
+    said = [report_of(tmp_path, body, tally) for body in
+            ("def test_a(): pass", "", "def test_a(): pass\ndef test_b(): assert 0")]
+    # no test on the second kernel is no failure, if there was one on the first
+    assert [(done.stdout.splitlines()[-1], done.returncode) for done in said] == [
+        ("1 passed, 0 failed", 0), ("1 passed, 0 failed", 0), ("2 passed, 1 failed", 1)]
+
+
+def test_report_names_a_kernel_that_is_not_the_distributions(tmp_path):
+    done = report_of(tmp_path, "def test_a(): pass", "--kernel=gcov")
+    assert re.search(r"^passed .* \[gcov\] \S+::test_a$", done.stdout, re.M)
+
+
+def report_of(directory, body, *options):
     """Run a file of tests under the project's conftest.py."""
     here = os.path.dirname(os.path.abspath(__file__))
     (directory / "test_sample.py").write_text(body)
@@ -258,5 +272,5 @@ def report_of(directory, body):
         text = open(os.path.join(here, name), encoding="utf-8").read()
         # the sample lies elsewhere; the scripts do not
         (directory / name).write_text(text.replace("os.path.abspath(__file__)", repr(here + "/x")))
-    return subprocess.run(["/usr/bin/python3", "-B", "-m", "pytest", str(directory)], check=False,
-                          stdout=subprocess.PIPE, text=True)
+    return subprocess.run(["/usr/bin/python3", "-B", "-m", "pytest", str(directory), *options],
+                          check=False, stdout=subprocess.PIPE, text=True)

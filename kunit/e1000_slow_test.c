@@ -241,6 +241,44 @@ static void e1000_phy_restore_test(struct kunit *test)
 			BMCR_ANENABLE | BMCR_FULLDPLX | BMCR_SPEED1000);
 }
 
+/* The MAC works without its PHY: the interface comes up. The PHY has what the user
+ * wants as soon as it answers again.
+ */
+static void e1000_phy_lost_test(struct kunit *test)
+{
+	struct fake_e1000 *dev = e1000_opened(test, E1000_82540EM);
+	u16 advertise = dev->phy[MII_ADVERTISE];
+
+	e1000_close(dev);
+	dev->phy[MII_ADVERTISE] = 0;
+	dev->defects.phy_silent = true;
+	KUNIT_EXPECT_EQ(test, e1000_try_open(dev), 0);
+	KUNIT_EXPECT_EQ(test, dev->phy[MII_ADVERTISE], 0);
+	e1000_close(dev);
+	dev->defects.phy_silent = false;
+	KUNIT_EXPECT_EQ(test, e1000_try_open(dev), 0);
+	KUNIT_EXPECT_EQ(test, dev->phy[MII_ADVERTISE], advertise);
+}
+
+/* The loop that the user has asked for is there again after a reset. */
+static void e1000_loopback_start_test(struct kunit *test)
+{
+	struct fake_e1000 *dev = e1000_opened(test, E1000_82540EM);
+
+	rtnl_lock();
+	dev->netdev->wanted_features |= NETIF_F_LOOPBACK;
+	netdev_update_features(dev->netdev);
+	rtnl_unlock();
+	KUNIT_EXPECT_TRUE(test, dev->phy[MII_BMCR] & BMCR_LOOPBACK);
+	e1000_close(dev);
+	dev->phy[MII_BMCR] = 0;
+	fake_e1000_set(dev, E1000_CTRL, 0);
+	KUNIT_EXPECT_EQ(test, e1000_try_open(dev), 0);
+	KUNIT_EXPECT_TRUE(test, dev->phy[MII_BMCR] & BMCR_LOOPBACK);
+	KUNIT_EXPECT_TRUE(test, fake_e1000_reg(dev, E1000_CTRL) &
+				E1000_CTRL_FRCSPD);
+}
+
 static void e1000_forced_link_test(struct kunit *test)
 {
 	static const struct {
@@ -555,6 +593,8 @@ static struct kunit_case e1000_slow_cases[] = {
 	KUNIT_CASE(e1000_link_flap_test),
 	KUNIT_CASE(e1000_speed_test),
 	KUNIT_CASE(e1000_phy_restore_test),
+	KUNIT_CASE(e1000_phy_lost_test),
+	KUNIT_CASE(e1000_loopback_start_test),
 	KUNIT_CASE(e1000_forced_link_test),
 	KUNIT_CASE(e1000_gone_interrupt_test),
 	KUNIT_CASE(e1000_gone_link_test),

@@ -21,7 +21,7 @@ class Mutation(NamedTuple):
     name: str
     path: str
     what: str
-    kunit: str                  # suites that should see it, as a glob; "" = none is expected to
+    kunit: str                  # suite or suite.test that should see it, "" = none
     guest: Tuple[str, ...]      # guest tests that should, as pytest names them
     old: str
     new: str

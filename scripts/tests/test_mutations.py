@@ -3,7 +3,6 @@
 
 Whether the driver's mutations are caught takes hours and is asked by make mutate.
 """
-import fnmatch
 import pathlib
 import re
 import subprocess
@@ -17,6 +16,7 @@ from mutations import MutationError
 
 MUTATIONS = mutations.read()
 TESTS = SCRIPTS / "tests"
+CASE = re.compile(r"\bKUNIT_CASE(?:_\w+)?\((\w+)")
 SUITE = re.compile(r'\.name\s*= "(sluice_\w+)"')
 
 # A mutation that a semantic rule sees, and one that nobody can see without running it.
@@ -65,9 +65,13 @@ def test_every_part_of_the_driver_is_broken():
     assert wanted - {mutation.path for mutation in MUTATIONS} == set()
 
 
-def suites():
-    return {name for path in pathlib.Path(PROJECT, "kunit").glob("*_test.c")
-            for name in SUITE.findall(path.read_text(encoding="utf-8"))}
+def kunit_tests():
+    """Every suite, and every test as KUnit's filter names it."""
+    for path in pathlib.Path(PROJECT, "kunit").glob("*_test.c"):
+        text = path.read_text(encoding="utf-8")
+        suite, = SUITE.findall(text)
+        yield suite
+        yield from (f"{suite}.{case}" for case in CASE.findall(text))
 
 
 def exists(test):
@@ -78,8 +82,8 @@ def exists(test):
 
 
 def test_expected_places_exist():
-    assert suites()
-    assert [m.name for m in MUTATIONS if m.kunit and not fnmatch.filter(suites(), m.kunit)] == []
+    known = {"", *kunit_tests()}
+    assert [m.kunit for m in MUTATIONS if m.kunit not in known] == []
     assert [test for m in MUTATIONS for test in m.guest if not exists(test)] == []
 
 

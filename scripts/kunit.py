@@ -143,7 +143,7 @@ def judge(guest, ktap, options):
 
 def arguments():
     parser = argparse.ArgumentParser(description="Run the suites of kunit/ in a guest.")
-    parser.add_argument("--suite", help="only this, for example sluice_rx or sluice_rx.rx_chain_test")
+    parser.add_argument("--suite", help="only this one, or SUITE.TEST, as KUnit filters")
     parser.add_argument("--modules", metavar="DIRECTORY",
                         help="where the two modules are (default: built in the cache)")
     parser.add_argument("--fail-fast", action="store_true", help="stop at what goes wrong first")

@@ -9,7 +9,7 @@ COMPLAINT = re.compile("|".join([
     r"possible (recursive|circular|irq lock inversion)|inconsistent lock state",
     r"INFO: trying to register non-static key|turning off the locking correctness validator",
     r"suspicious RCU usage|bad unlock balance|held lock freed|Invalid wait context",
-    r"KASAN|KCSAN|UBSAN",
+    r"KASAN|KCSAN: |UBSAN",
     # SLUB has no colon: "BUG kmalloc-64 (Not tainted): Right Redzone overwritten"
     r"\bBUG [\w-]+ +\(|list_(add|del) corruption|refcount_t: ",
     # a detector that has given up reports nothing any more

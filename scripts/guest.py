@@ -210,7 +210,8 @@ class Guest:
         self.slowdown = SLOWDOWN if kernels.is_instrumented(self.kernel) else 1
         self.accel = accel
         self.interactive = interactive
-        self.parallel = parallel
+        # KCSAN lets a CPU wait in the middle of an access: only another one at work can interfere.
+        self.parallel = parallel or kernels.variant(self.kernel) == "kcsan"
         self.finds_leaks = finds_leaks
         self.process = None
         self.channel = None

@@ -57,9 +57,15 @@ def named_kernel(name):
     return distribution_kernel() if name == "distribution" else built_kernel(name)
 
 
+def variant(kernel):
+    """The name in BUILT of a kernel that scripts/kernel-build has made, None of any other one."""
+    name = os.path.basename(kernel).split("-")[0]
+    return name if name in BUILT else None
+
+
 def is_instrumented(kernel):
     """Whether everything takes several times as long in it as in the distribution's kernel."""
-    return os.path.basename(kernel).split("-")[0] in BUILT
+    return variant(kernel) is not None
 
 
 # The module

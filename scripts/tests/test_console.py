@@ -82,6 +82,7 @@ QUIET = f"""\
 [    0.000000] Lock dependency validator: Copyright (c) 2006 Red Hat, Inc., Ingo Molnar
 [    0.1] kasan: KernelAddressSanitizer initialized
 [    0.2] kcsan: enabled early
+[    0.4] kcsan: non-strict mode configured - use CONFIG_KCSAN_STRICT=y to see all data races
 [    0.9] DMA-API: preallocated 65536 debug entries
 [    0.9] DMA-API: debugging enabled by kernel config
 [    1.0] kmemleak: Kernel memory leak detector initialized (mem pool available: 36000)

@@ -174,7 +174,7 @@ def test_device_of_another_kind_is_refused(guest, ifname):
     address = files[0].split("/")[5]
     guest.sh(f"echo sluice >{files[0].replace('vendor', 'driver_override')}")
     said = guest.sh(f"! echo {address} >/sys/bus/pci/drivers/sluice/bind; dmesg | tail -n 3").stdout
-    assert f"{address}: error -ENODEV: not a NIC that sluice drives" in said
+    assert re.search(f"{address}: .*not a NIC that sluice drives", said)
 
 
 @sluice_only

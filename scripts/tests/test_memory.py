@@ -105,6 +105,8 @@ def assert_all_pass(grown, sent):
     assert (grown["dev_missed"], grown["resets"]) == (0, 0)
 
 
+@pytest.mark.distribution_kernel("of what is left of the memory KASAN takes so much that frames "
+                                 "are lost too")
 def test_resize_without_memory(port):
     """No memory for larger rings: refused by a sentence, the old rings go on without a lost frame.
     """

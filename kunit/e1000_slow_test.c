@@ -337,6 +337,19 @@ static void e1000_gone_interrupt_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, e1000_try_open(dev), -ENODEV);
 }
 
+/* A device that answers again was not gone. */
+static void e1000_back_again_test(struct kunit *test)
+{
+	struct fake_e1000 *dev = e1000_opened(test, E1000_82540EM);
+	u64 irqs = dev->nic->irqs;
+
+	fake_e1000_interrupt(dev, U32_MAX);
+	KUNIT_EXPECT_TRUE(test, test_bit(SLUICE_GONE, &dev->nic->state));
+	fake_e1000_interrupt(dev, E1000_IRQ_LSC);
+	KUNIT_EXPECT_FALSE(test, test_bit(SLUICE_GONE, &dev->nic->state));
+	KUNIT_EXPECT_EQ(test, dev->nic->irqs, irqs + 1);
+}
+
 /* All ones from the status register is no link. */
 static void e1000_gone_link_test(struct kunit *test)
 {
@@ -597,6 +610,7 @@ static struct kunit_case e1000_slow_cases[] = {
 	KUNIT_CASE(e1000_loopback_start_test),
 	KUNIT_CASE(e1000_forced_link_test),
 	KUNIT_CASE(e1000_gone_interrupt_test),
+	KUNIT_CASE(e1000_back_again_test),
 	KUNIT_CASE(e1000_gone_link_test),
 	KUNIT_CASE(e1000_counter_test),
 	KUNIT_CASE_SLOW(e1000_coalesce_test),

@@ -208,6 +208,9 @@ static void e1000_speed_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ks.base.duplex, DUPLEX_UNKNOWN);
 	dev->defects.phy_silent = true;
 	KUNIT_EXPECT_EQ(test, e1000_get_link(dev, &ks), -EIO);
+	/* What a read that failed has left in the register is no data. */
+	dev->defects = (struct fake_e1000_defects){ .phy_error = true };
+	KUNIT_EXPECT_EQ(test, e1000_get_link(dev, &ks), -EIO);
 }
 
 /* What the user has set comes back after the PHY has lost it. */

@@ -88,6 +88,8 @@ struct fake_sent fake_expect_wire(struct fake_nic *fake, const void *data,
 	KUNIT_ASSERT_NOT_NULL_MSG(fake->test, skb, "%u bytes were not sent", len);
 	sent = *fake_sent(skb);
 	fake_take_bytes(fake, skb, data, len);
+	KUNIT_EXPECT_TRUE_MSG(fake->test, sent.offload.flags & SLUICE_TX_LAST,
+			      "its end was not marked");
 	return sent;
 }
 

@@ -84,7 +84,7 @@ def module(kernel, name="sluice"):
     directory = module_directory(kernel)
     if directory != PROJECT:
         with locked(directory):
-            copy_sources(directory)
+            copy_sources(directory, PROJECT)
             make_modules(kernel, directory)
     return os.path.join(directory, f"{name}.ko")
 
@@ -108,7 +108,7 @@ def source_files(tree):
     return {path.relative_to(tree) for path in found}
 
 
-def copy_sources(directory, tree=PROJECT):
+def copy_sources(directory, tree):
     """Bring a copy up to date; a file that has not changed keeps its time and is not built again.
     """
     wanted = source_files(tree)

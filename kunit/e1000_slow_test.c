@@ -409,6 +409,21 @@ static void e1000_counter_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, e1000_stat(dev, "dev_rx_bytes"), 0);
 }
 
+/* XON and XOFF together; the emulator never counts one. */
+static void e1000_pause_stats_test(struct kunit *test)
+{
+	struct fake_e1000 *dev = e1000_opened(test, E1000_82540EM);
+	struct ethtool_pause_stats stats = {};
+
+	fake_e1000_set(dev, E1000_XONRXC, 1);
+	fake_e1000_set(dev, E1000_XOFFRXC, 2);
+	fake_e1000_set(dev, E1000_XONTXC, 4);
+	fake_e1000_set(dev, E1000_XOFFTXC, 8);
+	dev->netdev->ethtool_ops->get_pause_stats(dev->netdev, &stats);
+	KUNIT_EXPECT_EQ(test, stats.rx_pause_frames, 3);
+	KUNIT_EXPECT_EQ(test, stats.tx_pause_frames, 12);
+}
+
 static int e1000_coalesce(struct fake_e1000 *dev, u32 usecs)
 {
 	struct ethtool_coalesce ec = { .rx_coalesce_usecs = usecs };
@@ -616,6 +631,7 @@ static struct kunit_case e1000_slow_cases[] = {
 	KUNIT_CASE(e1000_back_again_test),
 	KUNIT_CASE(e1000_gone_link_test),
 	KUNIT_CASE(e1000_counter_test),
+	KUNIT_CASE(e1000_pause_stats_test),
 	KUNIT_CASE_SLOW(e1000_coalesce_test),
 	KUNIT_CASE(e1000_unicast_test),
 	KUNIT_CASE(e1000_filter_test),

@@ -14,8 +14,8 @@ import sys
 import tempfile
 
 TESTS = pathlib.Path(__file__).resolve().parent / "tests"
-SANITIZED = ("kunit", "sanitizers", "faults", "hostile", "removal", "pci_error", "lifecycle", "hang",
-             "memory", "shutdown", "traffic", "xdp_attach", "xdp_verdicts", "xdp_adjust",
+SANITIZED = ("kunit", "sanitizers", "faults", "hostile", "removal", "pci_error", "lifecycle",
+             "hang", "memory", "shutdown", "traffic", "xdp_attach", "xdp_verdicts", "xdp_adjust",
              "xdp_redirect", "xdp_sharing")
 SESSIONS = {"distribution": [TESTS], "kasan": [TESTS / f"test_{name}.py" for name in SANITIZED]}
 # pytest's exit status after Ctrl-C

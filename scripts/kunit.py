@@ -14,7 +14,7 @@ import time
 
 from console import COMPLAINT, TIME
 from guest import Guest, GuestError
-from kernels import built_kernel
+from kernels import BUILT, built_kernel
 
 # With bounce buffers a sync that is missing loses data.
 CMDLINE = "kunit.enable=1 swiotlb=force"
@@ -22,7 +22,8 @@ CMDLINE = "kunit.enable=1 swiotlb=force"
 LIMIT, SILENCE = 900, 200
 # A complaint comes before the result of the test that caused it, which may never come.
 RESULT_WAIT = 10
-LINE = re.compile(r"^\[ *\d+\.\d+\] ( *(?:KTAP version|1\.\.|# |ok |not ok ).*)$", re.M)
+# With its end: what is printed once must not be half a line.
+LINE = re.compile(r"^\[ *\d+\.\d+\] ( *(?:KTAP version|1\.\.|# |ok |not ok ).*)\n", re.M)
 TEST = re.compile(r"^    (ok|not ok) \d+ (\S+)", re.M)
 SAID = re.compile(r"^    # (\w+_test): ", re.M)
 SUBTEST = re.compile(r"^        # Subtest: (\S+)$")
@@ -143,6 +144,7 @@ def judge(guest, ktap, options):
 
 def arguments():
     parser = argparse.ArgumentParser(description="Run the suites of kunit/ in a guest.")
+    parser.add_argument("--kernel", choices=BUILT, default="kasan", help="of scripts/kernel-build")
     parser.add_argument("--suite", help="only this one, or SUITE.TEST, as KUnit filters")
     parser.add_argument("--modules", metavar="DIRECTORY",
                         help="where the two modules are (default: built in the cache)")
@@ -155,7 +157,7 @@ def arguments():
 def main():
     options = arguments()
     cmdline = CMDLINE + (f" kunit.filter_glob={options.suite}" if options.suite else "")
-    guest = Guest(kernel=built_kernel("kasan"), driver=None, cmdline=cmdline,
+    guest = Guest(kernel=built_kernel(options.kernel), driver=None, cmdline=cmdline,
                   finds_leaks=not options.no_leaks)
     ktap = Ktap(guest)
     try:

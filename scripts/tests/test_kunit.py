@@ -19,9 +19,10 @@ RESULT = re.compile(r"^    ((?:not )?ok) \d+ (\w+)(.*)$", re.M)
 
 
 @pytest.fixture(scope="module")
-def run():
-    return subprocess.run([sys.executable, "-B", SCRIPT], check=False, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True)
+def run(request):
+    return subprocess.run([sys.executable, "-B", SCRIPT,
+                           f"--kernel={request.config.option.kernel}"], check=False,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -174,11 +174,14 @@ def test_semantic_rule_knows_good_from_bad(rule):
     assert not [name for name, flagged in functions if flagged == name.startswith("good")]
 
 
-def test_driver_over_the_limit_is_flagged(tmp_path):
-    """The limit on the whole driver; an example of 6,000 lines is made here, not kept."""
-    (tmp_path / "src").mkdir()
-    (tmp_path / "src" / "big.c").write_text("int one(void)\n{\n\treturn 1;\n}\n" + "\n" * 6100,
-                                            encoding="utf-8")
+@pytest.mark.parametrize("path, said", [
+    ("src/big.c", "core lines is 6004, the limit is 5600"),
+    ("src/hw/big_dp.c", "big lines is 6004, the limit is 2400")])
+def test_part_over_the_limit_is_flagged(tmp_path, path, said):
+    """The limits on core and backends; an example of 6,000 lines is made here, not kept."""
+    big = tmp_path / path
+    big.parent.mkdir(parents=True)
+    big.write_text("int one(void)\n{\n\treturn 1;\n}\n" + "\n" * 6000, encoding="utf-8")
     status, output = run("size", "--root", tmp_path)
     assert status == 1
-    assert "driver lines is 6104, the limit is 6100" in output
+    assert said in output

@@ -432,6 +432,9 @@ void sluice_down(struct sluice_nic *nic, struct sluice_rings *rings,
 
 	ASSERT_RTNL();
 	clear_bit(SLUICE_UP, &nic->state);
+	/* A poll that began before may still ring a doorbell. */
+	for (i = 0; i < nic->nvec; i++)
+		napi_synchronize(&nic->vec[i]->napi);
 	ops->rx_stop(nic);
 	if (orderly)
 		sluice_drain_rx(nic);

@@ -355,6 +355,9 @@ static __always_inline void sluice_rx_one(const struct sluice_dp *dp,
  * sluice_rx_doorbell() - hand the posted buffers over
  * @dp: descriptor format
  * @p: the poll
+ *
+ * Not while the device is taken down: it has no use for them, and QEMU's e1000
+ * loses the frame that waits in front of it if its tail moves with reception off.
  * Context: NAPI.
  */
 static __always_inline void sluice_rx_doorbell(const struct sluice_dp *dp,
@@ -362,6 +365,8 @@ static __always_inline void sluice_rx_doorbell(const struct sluice_dp *dp,
 {
 	struct sluice_rxq *q = p->q;
 
+	if (unlikely(!test_bit(SLUICE_UP, &p->v->nic->state)))
+		return;
 	trace_sluice_doorbell(p->v->napi.dev, p->v->index, false,
 			      q->head - q->kicked);
 	dp->rx_kick(q);

@@ -24,6 +24,7 @@ WITHOUT_ITR = WITHOUT_LEDCTL = 2
 RING_MIN, RING_MAX = 64, 4096
 NVM_BYTES = 128
 NVM_SUM = 0xbaba
+INTX_OFF = 0x400
 RCTL_EN = TCTL_EN = STATUS_LINK_UP = 2
 # No driver binds to it. Its registers are 4 KiB, and where ports are missing they read as 0.
 INTRUDER, INTRUDER_ID = "ich9-ahci", "8086:2922"
@@ -106,6 +107,20 @@ def test_rings_are_resized_under_traffic_without_a_lost_frame(guest, i):
             seen = traffic.sent
             wait_for(lambda: traffic.sent, lambda sent: sent > seen + 20, 20, "more traffic")
     traffic.assert_none_lost()
+
+
+@sluice_only
+def test_frame_on_the_wire_outlives_a_resize(guest, i):
+    """A full ring, and a frame in front of it: QEMU loses that one if the tail moves while
+    reception is off, as it did when the last of the ring was taken."""
+    count = RING_MIN + 5
+    address, grown = guest.pci(i), Growth(lambda: guest.ethtool_stats(i))
+    ethtool(guest, i, "-G", f"rx {RING_MIN}")
+    guest.sh(f"setpci -s {address} COMMAND={INTX_OFF:x}:{INTX_OFF:x}")
+    guest.wire(i).send_many(frame_to(guest, i) for _ in range(count))
+    ethtool(guest, i, "-G", "rx 256")
+    guest.sh(f"setpci -s {address} COMMAND=0:{INTX_OFF:x}")
+    grown.wait("rx0_passed", count)
 
 
 def registers(guest, i):

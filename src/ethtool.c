@@ -131,7 +131,10 @@ static int sluice_check_ring(struct sluice_nic *nic, const char *which, u32 size
 	return -EINVAL;
 }
 
-/* New rings are complete before the old ones stop. */
+/* New rings are complete before the old ones stop, and these are freed after the
+ * new ones have started: QEMU's e1000 keeps a frame for an interface that does
+ * not receive, but for a second only.
+ */
 static int sluice_swap_rings(struct sluice_nic *nic,
 			     const struct sluice_config *cfg,
 			     struct netlink_ext_ack *extack)
@@ -147,8 +150,8 @@ static int sluice_swap_rings(struct sluice_nic *nic,
 		return err;
 	}
 	sluice_down(nic, &old, true);
-	sluice_rings_free(nic, &old);
 	sluice_up(nic, &new);
+	sluice_rings_free(nic, &old);
 	return 0;
 }
 

@@ -204,7 +204,6 @@ static struct sluice_txq *sluice_txq_alloc(struct sluice_vector *v, u32 size)
 	return q;
 }
 
-/* NAPI of the vectors must be disabled: the pools recycle through it. */
 void sluice_rings_free(struct sluice_nic *nic, struct sluice_rings *rings)
 {
 	u32 i;
@@ -375,6 +374,7 @@ static void sluice_vector_down(struct sluice_vector *v)
 	netif_queue_set_napi(v->nic->netdev, v->index, NETDEV_QUEUE_TYPE_RX,
 			     NULL);
 	napi_disable(&v->napi);
+	page_pool_disable_direct_recycling(v->rx->pool);
 }
 
 /**

@@ -10,7 +10,10 @@ static int fake_probe(struct sluice_nic *nic)
 	struct fake_pci *pci = container_of(bus->ops, struct fake_pci, ops);
 	struct net_device *netdev = nic->netdev;
 	struct fake_hw *hw = fake_hw(nic);
+	int err = sluice_map_bar(nic, 0);
 
+	if (err)
+		return err;
 	hw->dma_dev = &nic->pdev->dev;
 	hw->config = pci->config;
 	hw->link_up = true;
@@ -113,9 +116,9 @@ static void fake_set_rx_mode(struct sluice_nic *nic)
 {
 }
 
-static void fake_set_features(struct sluice_nic *nic,
-			      netdev_features_t features)
+static int fake_set_features(struct sluice_nic *nic, netdev_features_t changed)
 {
+	return 0;
 }
 
 static void fake_vlan_filter(struct sluice_nic *nic, u16 vid)
@@ -148,6 +151,7 @@ static const struct sluice_hw_ops fake_ops = {
 const struct sluice_board fake_board = {
 	.name		= "fake NIC",
 	.ops		= &fake_ops,
+	.ethtool_ops	= &sluice_ethtool_phy_ops,
 	.engine		= &sluice_fake_engine,
 	.hw_size	= sizeof(struct fake_hw),
 	.max_ring	= FAKE_MAX_RING,

@@ -5,7 +5,23 @@
 #include "fake_desc.h"
 #include "fake_nic.h"
 
-static __always_inline bool fake_rx_peek(const struct sluice_rxq *q,
+static __always_inline void fake_rx_init(struct sluice_rxq *q)
+{
+}
+
+static __always_inline bool fake_rx_ready(const struct sluice_rxq *q)
+{
+	const struct fake_rx_desc *d = (struct fake_rx_desc *)q->desc +
+				       (q->head & q->mask);
+
+	if (!READ_ONCE(d->done))
+		return false;
+	/* Whoever sees it may look at what came with it. */
+	dma_rmb();
+	return true;
+}
+
+static __always_inline bool fake_rx_peek(struct sluice_rxq *q,
 					 struct sluice_rx_cmpl *c)
 {
 	u32 slot = q->head & q->mask;
@@ -16,6 +32,7 @@ static __always_inline bool fake_rx_peek(const struct sluice_rxq *q,
 	/* Everything else was written before. */
 	dma_rmb();
 	c->slot = slot;
+	c->off = XDP_PACKET_HEADROOM;
 	c->len = le16_to_cpu(READ_ONCE(d->len));
 	c->vlan_tci = le16_to_cpu(READ_ONCE(d->vlan_tci));
 	c->flags = READ_ONCE(d->flags);
@@ -30,7 +47,7 @@ static __always_inline void fake_rx_post(struct sluice_rxq *q, u32 slot,
 	*d = (struct fake_rx_desc){ .addr = cpu_to_le64(dma) };
 }
 
-static __always_inline void fake_rx_kick(struct sluice_rxq *q)
+static __always_inline bool fake_rx_kick(struct sluice_rxq *q)
 {
 	struct fake_hw *hw = fake_hw(q->vec->nic);
 
@@ -38,6 +55,12 @@ static __always_inline void fake_rx_kick(struct sluice_rxq *q)
 	dma_wmb();
 	WRITE_ONCE(hw->rx_tail, (q->head - 1) & q->mask);
 	hw->rx_kicks++;
+	return true;
+}
+
+static __always_inline void fake_tx_init(struct sluice_txq *q)
+{
+	q->ctx[0] = 0;
 }
 
 /* Shared like e1000's: kept by the device until the next one, and never shared
@@ -51,6 +74,8 @@ static __always_inline bool fake_tx_ctx(struct sluice_txq *q, u32 index,
 	u64 where = BIT_ULL(63) | (u64)o->l3_off << 32 | (u64)o->l4_off << 16 |
 		    o->csum_off;
 
+	if (!(o->flags & (SLUICE_TX_CSUM | SLUICE_TX_TSO)))
+		return false;
 	if (q->ctx[0] == where && !(o->flags & SLUICE_TX_TSO))
 		return false;
 	q->ctx[0] = o->flags & SLUICE_TX_TSO ? BIT_ULL(62) : where;
@@ -83,7 +108,7 @@ static __always_inline void fake_tx_put(struct sluice_txq *q, u32 index,
 	};
 }
 
-static __always_inline void fake_tx_kick(struct sluice_txq *q)
+static __always_inline bool fake_tx_kick(struct sluice_txq *q)
 {
 	struct fake_hw *hw = fake_hw(q->vec->nic);
 
@@ -93,12 +118,14 @@ static __always_inline void fake_tx_kick(struct sluice_txq *q)
 	hw->tx_kicks++;
 	if (hw->eager)
 		fake_send_all(hw);
+	return true;
 }
 
-static __always_inline bool fake_tx_done(const struct sluice_txq *q, u32 index)
+static __always_inline bool fake_tx_done(struct sluice_txq *q, u32 first,
+					 u32 last)
 {
 	const struct fake_tx_desc *d = (struct fake_tx_desc *)q->desc +
-				       (index & q->mask);
+				       (last & q->mask);
 
 	if (!READ_ONCE(d->done))
 		return false;
@@ -107,9 +134,14 @@ static __always_inline bool fake_tx_done(const struct sluice_txq *q, u32 index)
 	return true;
 }
 
-static __always_inline void fake_tx_arm(struct sluice_txq *q)
+static __always_inline bool fake_tx_arm(struct sluice_txq *q)
 {
 	fake_hw(q->vec->nic)->tx_armed = true;
+	return true;
+}
+
+static __always_inline void fake_rx_arm(struct sluice_rxq *q)
+{
 }
 
 static __always_inline void fake_irq_enable(struct sluice_vector *v)
@@ -118,17 +150,22 @@ static __always_inline void fake_irq_enable(struct sluice_vector *v)
 }
 
 static const struct sluice_dp fake_dp = {
+	.rx_init	= fake_rx_init,
+	.rx_ready	= fake_rx_ready,
 	.rx_peek	= fake_rx_peek,
 	.rx_post	= fake_rx_post,
 	.rx_kick	= fake_rx_kick,
+	.tx_init	= fake_tx_init,
 	.tx_ctx		= fake_tx_ctx,
 	.tx_put		= fake_tx_put,
 	.tx_kick	= fake_tx_kick,
 	.tx_done	= fake_tx_done,
 	.tx_arm		= fake_tx_arm,
+	.rx_arm		= fake_rx_arm,
 	.irq_enable	= fake_irq_enable,
 	.tx_min_len	= ETH_ZLEN,
+	.tx_sums_length	= true,
 };
 
 SLUICE_DP_DEFINE(fake, fake_dp, sizeof(struct fake_rx_desc),
-		 sizeof(struct fake_tx_desc));
+		 sizeof(struct fake_tx_desc), 0, 0);

@@ -166,7 +166,7 @@ static void queues_resize_fail_test(struct kunit *test)
 						     ARRAY_SIZE(queues_ring_faults));
 	struct fake_nic *fake = test->priv;
 	struct sluice_rxq *rx = fake_rxq(fake);
-	u32 nth, before = 6, size = SLUICE_RING_MIN, failures = 0;
+	u32 nth, before = 7, size = SLUICE_RING_MIN, failures = 0;
 	int err;
 
 	for (nth = 1;; nth++) {
@@ -184,7 +184,7 @@ static void queues_resize_fail_test(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, fake->nic->cfg.rx_size, QUEUES_SIZE);
 		queues_expect_alive(fake);
 	}
-	/* 6 before the pages, 5 of the pages, 3 of the transmit ring. */
+	/* 7 before the pages, 5 of the pages, 3 of the transmit ring. */
 	KUNIT_EXPECT_EQ(test, failures, before + 5 + 3);
 	KUNIT_EXPECT_EQ(test, fake->hw->rx_size, size);
 	queues_expect_alive(fake);
@@ -205,7 +205,7 @@ static void queues_open_fail_test(struct kunit *test)
 	struct fake_fault *fault = fake_fault_create(test, queues_ring_faults,
 						     ARRAY_SIZE(queues_ring_faults));
 	struct fake_nic *fake = test->priv;
-	u32 nth, before = 6, size = SLUICE_RING_MIN, failures = 0;
+	u32 nth, before = 7, size = SLUICE_RING_MIN, failures = 0;
 	int err;
 
 	fake_close(fake);
@@ -237,6 +237,8 @@ static void queues_probe_fail_test(struct kunit *test)
 		{ "pcim_enable_device", -ENODEV },
 		{ "dma_set_mask", -EIO },
 		{ "pcim_iomap_regions", -EBUSY },
+		{ "devlink_alloc_ns", 0 },
+		{ "devlink_health_reporter_create", -ENOMEM },
 		{ "register_netdev", -ENOMEM },
 	};
 	struct fake_fault *fault = fake_fault_create(test, at, ARRAY_SIZE(at));

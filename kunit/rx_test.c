@@ -111,6 +111,7 @@ static void rx_hw_error_test(struct kunit *test)
 /* What the descriptor says of a good frame reaches the skb, and nothing else. */
 static void rx_metadata_test(struct kunit *test)
 {
+	const u8 bad = SLUICE_RX_HW_ERR | SLUICE_RX_CHAIN_BAD;
 	struct fake_nic *fake = test->priv;
 	struct sk_buff *skb;
 	u32 flags, summed;
@@ -121,7 +122,7 @@ static void rx_metadata_test(struct kunit *test)
 			.bytes		= RX_LEN,
 			.len		= RX_LEN,
 			.vlan_tci	= 0x2000 | flags,
-			.flags		= (flags | SLUICE_RX_EOP) & ~SLUICE_RX_HW_ERR,
+			.flags		= (flags | SLUICE_RX_EOP) & ~bad,
 		};
 
 		KUNIT_ASSERT_TRUE(test, fake_rx_write(fake->hw, &frame));
@@ -232,6 +233,8 @@ static const struct rx_chain_lie rx_chain_lies[] = {
 	{ "first buffer too long", 0, SLUICE_RX_BUF_LEN + 1, 0,
 	  SLUICE_RX_LENGTH_ERR },
 	{ "first buffer bad", 0, RX_LEN, SLUICE_RX_HW_ERR, SLUICE_RX_HW_ERR_DROP },
+	{ "first buffer one of too many", 0, RX_LEN, SLUICE_RX_CHAIN_BAD,
+	  SLUICE_RX_CHAIN_ERR },
 	{ "middle buffer empty", 1, 0, 0, SLUICE_RX_LENGTH_ERR },
 	{ "middle buffer too long", 1, U16_MAX, 0, SLUICE_RX_LENGTH_ERR },
 	{ "middle buffer bad", 1, RX_LEN, SLUICE_RX_HW_ERR,

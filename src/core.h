@@ -6,8 +6,9 @@
 
 #include <sluice/backend.h>
 
-/* A pair of rings for every vector, not yet or no longer in use. */
+/* A pair of rings for each of n vectors, not yet or no longer in use. */
 struct sluice_rings {
+	u32 n;
 	struct sluice_rxq *rx[SLUICE_MAX_VECTORS];
 	struct sluice_txq *tx[SLUICE_MAX_VECTORS];
 };
@@ -21,26 +22,35 @@ void sluice_rings_free(struct sluice_nic *nic, struct sluice_rings *rings);
 void sluice_up(struct sluice_nic *nic, struct sluice_rings *rings);
 void sluice_down(struct sluice_nic *nic, struct sluice_rings *rings,
 		 bool orderly);
+int sluice_set_idle_config(struct sluice_nic *nic,
+			   const struct sluice_config *cfg,
+			   struct netlink_ext_ack *extack);
+u32 sluice_rx_buf_len(struct sluice_nic *nic, u32 mtu, netdev_features_t features);
 
 /* netdev.c */
 int sluice_reset_and_up(struct sluice_nic *nic, struct sluice_rings *rings);
 void sluice_update_link(struct sluice_nic *nic);
 void sluice_apply_rx_mode(struct sluice_nic *nic);
+int sluice_reset(struct sluice_nic *nic);
 void sluice_reset_work(struct work_struct *work);
 void sluice_link_work(struct work_struct *work);
+
+/* health.c */
+int sluice_health_probe(struct sluice_nic *nic);
+void sluice_health_register(struct sluice_nic *nic);
+void sluice_health_unregister(struct sluice_nic *nic);
+void sluice_health_remove(struct sluice_nic *nic);
 
 /* irq.c */
 int sluice_irq_request(struct sluice_nic *nic);
 void sluice_irq_free(struct sluice_nic *nic);
+void sluice_irq_synchronize(struct sluice_nic *nic);
 
 /* xdp.c */
 int sluice_xdp_check_mtu(struct sluice_nic *nic, u32 mtu,
 			 const struct bpf_prog *prog,
 			 struct netlink_ext_ack *extack);
 extern const struct xdp_metadata_ops sluice_xdp_metadata_ops;
-
-/* ethtool.c */
-extern const struct ethtool_ops sluice_ethtool_ops;
 
 /* selftest.c */
 int sluice_selftest_count(void);

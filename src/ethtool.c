@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* ethtool operations: validate, refuse by a sentence, delegate. */
 
+#include <kunit/visibility.h>
 #include <linux/log2.h>
 #include <linux/rtnetlink.h>
 #include "core.h"
@@ -112,8 +113,8 @@ static void sluice_get_ringparam(struct net_device *netdev,
 {
 	struct sluice_nic *nic = netdev_priv(netdev);
 
-	ring->rx_max_pending = nic->board->max_ring;
-	ring->tx_max_pending = nic->board->max_ring;
+	ring->rx_max_pending = nic->max_ring;
+	ring->tx_max_pending = nic->max_ring;
 	ring->rx_pending = nic->cfg.rx_size;
 	ring->tx_pending = nic->cfg.tx_size;
 }
@@ -122,37 +123,24 @@ static int sluice_check_ring(struct sluice_nic *nic, const char *which, u32 size
 			     struct netlink_ext_ack *extack)
 {
 	if (is_power_of_2(size) && size >= SLUICE_RING_MIN &&
-	    size <= nic->board->max_ring)
+	    size <= nic->max_ring)
 		return 0;
 	NL_SET_ERR_MSG_FMT_MOD(extack,
 			       "%s %u: must be a power of two from %d to %u",
 			       which, size, SLUICE_RING_MIN,
-			       nic->board->max_ring);
+			       nic->max_ring);
 	return -EINVAL;
 }
 
-/* New rings are complete before the old ones stop, and these are freed after the
- * new ones have started: QEMU's e1000 keeps a frame for an interface that does
- * not receive, but for a second only.
- */
-static int sluice_swap_rings(struct sluice_nic *nic,
+static int sluice_set_config(struct sluice_nic *nic,
 			     const struct sluice_config *cfg,
 			     struct netlink_ext_ack *extack)
 {
-	struct sluice_rings new, old;
-	int err;
-
-	err = sluice_rings_alloc(nic, cfg, &new);
-	if (err) {
-		NL_SET_ERR_MSG_FMT_MOD(extack,
-				       "no memory for rx %u, tx %u; the old rings go on",
-				       cfg->rx_size, cfg->tx_size);
-		return err;
-	}
-	sluice_down(nic, &old, true);
-	sluice_up(nic, &new);
-	sluice_rings_free(nic, &old);
-	return 0;
+	if (!memcmp(cfg, &nic->cfg, sizeof(*cfg)))
+		return 0;
+	if (test_bit(SLUICE_UP, &nic->state))
+		return sluice_rebuild(nic, cfg, extack);
+	return sluice_set_idle_config(nic, cfg, extack);
 }
 
 static int sluice_set_ringparam(struct net_device *netdev,
@@ -160,21 +148,16 @@ static int sluice_set_ringparam(struct net_device *netdev,
 				struct kernel_ethtool_ringparam *kernel_ring,
 				struct netlink_ext_ack *extack)
 {
-	struct sluice_config cfg = { ring->rx_pending, ring->tx_pending };
 	struct sluice_nic *nic = netdev_priv(netdev);
-	int err;
+	struct sluice_config cfg = {
+		.rx_size	= ring->rx_pending,
+		.tx_size	= ring->tx_pending,
+		.channels	= nic->cfg.channels,
+	};
 
-	err = sluice_check_ring(nic, "rx", cfg.rx_size, extack) ?:
-	      sluice_check_ring(nic, "tx", cfg.tx_size, extack);
-	if (err)
-		return err;
-	if (!memcmp(&cfg, &nic->cfg, sizeof(cfg)))
-		return 0;
-	if (test_bit(SLUICE_UP, &nic->state))
-		err = sluice_swap_rings(nic, &cfg, extack);
-	if (!err)
-		nic->cfg = cfg;
-	return err;
+	return sluice_check_ring(nic, "rx", cfg.rx_size, extack) ?:
+	       sluice_check_ring(nic, "tx", cfg.tx_size, extack) ?:
+	       sluice_set_config(nic, &cfg, extack);
 }
 
 static void sluice_get_channels(struct net_device *netdev,
@@ -182,8 +165,19 @@ static void sluice_get_channels(struct net_device *netdev,
 {
 	struct sluice_nic *nic = netdev_priv(netdev);
 
-	ch->max_combined = nic->nvec;
-	ch->combined_count = nic->nvec;
+	ch->max_combined = nic->max_vec;
+	ch->combined_count = nic->cfg.channels;
+}
+
+/* The core has bounded the count. */
+static int sluice_set_channels(struct net_device *netdev,
+			       struct ethtool_channels *ch)
+{
+	struct sluice_nic *nic = netdev_priv(netdev);
+	struct sluice_config cfg = nic->cfg;
+
+	cfg.channels = ch->combined_count;
+	return sluice_set_config(nic, &cfg, NULL);
 }
 
 static void sluice_get_pauseparam(struct net_device *netdev,
@@ -248,7 +242,8 @@ static int sluice_get_sset_count(struct net_device *netdev, int sset)
 	case ETH_SS_STATS:
 		return sluice_stats_count(netdev_priv(netdev));
 	case ETH_SS_TEST:
-		return sluice_selftest_count();
+		return netdev->ethtool_ops->self_test ? sluice_selftest_count() :
+							-EOPNOTSUPP;
 	default:
 		return -EOPNOTSUPP;
 	}
@@ -266,33 +261,42 @@ static void sluice_get_strings(struct net_device *netdev, u32 sset, u8 *data)
 	}
 }
 
+#define SLUICE_ETHTOOL_OPS						\
+	.get_drvinfo		= sluice_get_drvinfo,			\
+	.get_msglevel		= sluice_get_msglevel,			\
+	.set_msglevel		= sluice_set_msglevel,			\
+	.get_link		= ethtool_op_get_link,			\
+	.get_ringparam		= sluice_get_ringparam,			\
+	.set_ringparam		= sluice_set_ringparam,			\
+	.get_channels		= sluice_get_channels,			\
+	.set_channels		= sluice_set_channels,			\
+	.get_link_ksettings	= sluice_get_link_ksettings,		\
+	.get_sset_count		= sluice_get_sset_count,		\
+	.get_strings		= sluice_get_strings,			\
+	.get_ethtool_stats	= sluice_get_stats,			\
+	.get_ts_info		= ethtool_op_get_ts_info
+
 const struct ethtool_ops sluice_ethtool_ops = {
+	SLUICE_ETHTOOL_OPS,
+};
+
+const struct ethtool_ops sluice_ethtool_phy_ops = {
+	SLUICE_ETHTOOL_OPS,
 	.supported_coalesce_params = ETHTOOL_COALESCE_RX_USECS,
-	.get_drvinfo		= sluice_get_drvinfo,
 	.get_regs_len		= sluice_get_regs_len,
 	.get_regs		= sluice_get_regs,
-	.get_msglevel		= sluice_get_msglevel,
-	.set_msglevel		= sluice_set_msglevel,
 	.nway_reset		= sluice_nway_reset,
-	.get_link		= ethtool_op_get_link,
 	.get_eeprom_len		= sluice_get_eeprom_len,
 	.get_eeprom		= sluice_get_eeprom,
 	.get_coalesce		= sluice_get_coalesce,
 	.set_coalesce		= sluice_set_coalesce,
-	.get_ringparam		= sluice_get_ringparam,
-	.set_ringparam		= sluice_set_ringparam,
-	.get_channels		= sluice_get_channels,
 	.get_pauseparam		= sluice_get_pauseparam,
 	.set_pauseparam		= sluice_set_pauseparam,
 	.get_pause_stats	= sluice_get_pause_stats,
-	.get_link_ksettings	= sluice_get_link_ksettings,
 	.set_link_ksettings	= sluice_set_link_ksettings,
 	.set_phys_id		= sluice_set_phys_id,
 	.self_test		= sluice_selftest,
-	.get_sset_count		= sluice_get_sset_count,
-	.get_strings		= sluice_get_strings,
-	.get_ethtool_stats	= sluice_get_stats,
 	.get_eth_mac_stats	= sluice_get_eth_mac_stats,
 	.get_rmon_stats		= sluice_get_rmon_stats,
-	.get_ts_info		= ethtool_op_get_ts_info,
 };
+EXPORT_SYMBOL_IF_KUNIT(sluice_ethtool_phy_ops);

@@ -9,6 +9,17 @@
 #include <sluice/trace.h>
 #include "core.h"
 
+static void sluice_log_link_up(struct sluice_nic *nic,
+			       const struct sluice_link *link)
+{
+	if (link->speed == (u32)SPEED_UNKNOWN)
+		netif_info(nic, link, nic->netdev, "link up\n");
+	else
+		netif_info(nic, link, nic->netdev, "link up, %u Mb/s %s duplex\n",
+			   link->speed,
+			   link->duplex == DUPLEX_FULL ? "full" : "half");
+}
+
 void sluice_update_link(struct sluice_nic *nic)
 {
 	struct net_device *netdev = nic->netdev;
@@ -19,9 +30,7 @@ void sluice_update_link(struct sluice_nic *nic)
 		return;
 	if (link.up) {
 		netif_carrier_on(netdev);
-		netif_info(nic, link, netdev, "link up, %u Mb/s %s duplex\n",
-			   link.speed,
-			   link.duplex == DUPLEX_FULL ? "full" : "half");
+		sluice_log_link_up(nic, &link);
 	} else {
 		netif_carrier_off(netdev);
 		netif_info(nic, link, netdev, "link down\n");
@@ -59,13 +68,13 @@ int sluice_open(struct net_device *netdev)
 		if (err)
 			return err;
 	}
+	nic->features = netdev->features;
 	err = sluice_rings_alloc(nic, &nic->cfg, &rings);
 	if (err)
 		return err;
 	err = sluice_irq_request(nic);
 	if (err)
 		goto free_rings;
-	nic->features = netdev->features;
 	sluice_up(nic, &rings);
 	sluice_update_link(nic);
 	xdp_features_set_redirect_target(netdev, true);
@@ -126,19 +135,26 @@ int sluice_reset_and_up(struct sluice_nic *nic, struct sluice_rings *rings)
 }
 
 /* What the device had not sent is counted as lost. */
+int sluice_reset(struct sluice_nic *nic)
+{
+	struct sluice_rings rings;
+
+	ASSERT_RTNL();
+	if (!test_bit(SLUICE_UP, &nic->state))
+		return 0;
+	nic->resets++;
+	trace_sluice_reset(nic->netdev, nic->resets);
+	sluice_down(nic, &rings, false);
+	return sluice_reset_and_up(nic, &rings);
+}
+
 void sluice_reset_work(struct work_struct *work)
 {
 	struct sluice_nic *nic = container_of(work, struct sluice_nic,
 					      reset_work);
-	struct sluice_rings rings;
 
 	rtnl_lock();
-	if (test_bit(SLUICE_UP, &nic->state)) {
-		nic->resets++;
-		trace_sluice_reset(nic->netdev, nic->resets);
-		sluice_down(nic, &rings, false);
-		sluice_reset_and_up(nic, &rings);
-	}
+	sluice_reset(nic);
 	rtnl_unlock();
 }
 
@@ -163,18 +179,28 @@ void sluice_tx_timeout(struct net_device *netdev, unsigned int txq)
 }
 EXPORT_SYMBOL_IF_KUNIT(sluice_tx_timeout);
 
-/* Buffers fit every MTU, so only the filter and what a program bears change. */
+/* Most devices' buffers fit every MTU, and only the filter and what a program
+ * bears change.
+ */
 int sluice_change_mtu(struct net_device *netdev, int mtu)
 {
 	struct sluice_nic *nic = netdev_priv(netdev);
+	u32 old = netdev->mtu;
 	int err;
 
 	err = sluice_xdp_check_mtu(nic, mtu, nic->xdp_prog, NULL);
 	if (err)
 		return err;
 	WRITE_ONCE(netdev->mtu, mtu);
-	sluice_apply_rx_mode(nic);
-	return 0;
+	if (test_bit(SLUICE_UP, &nic->state) &&
+	    sluice_rx_buf_len(nic, mtu, nic->features) !=
+	    sluice_rx_buf_len(nic, old, nic->features))
+		err = sluice_rebuild(nic, &nic->cfg, NULL);
+	else
+		sluice_apply_rx_mode(nic);
+	if (err)
+		WRITE_ONCE(netdev->mtu, old);
+	return err;
 }
 EXPORT_SYMBOL_IF_KUNIT(sluice_change_mtu);
 
@@ -236,6 +262,7 @@ int sluice_set_features(struct net_device *netdev, netdev_features_t features)
 {
 	struct sluice_nic *nic = netdev_priv(netdev);
 	netdev_features_t changed = features ^ netdev->features;
+	netdev_features_t old = nic->features;
 	int err = 0;
 
 	if (changed & NETIF_F_LOOPBACK)
@@ -243,9 +270,11 @@ int sluice_set_features(struct net_device *netdev, netdev_features_t features)
 	if (err)
 		return err;
 	nic->features = features;
-	nic->board->ops->set_features(nic, features);
+	err = nic->board->ops->set_features(nic, changed);
+	if (err)
+		nic->features = old;
 	sluice_apply_rx_mode(nic);
-	return 0;
+	return err;
 }
 EXPORT_SYMBOL_IF_KUNIT(sluice_set_features);
 

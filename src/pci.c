@@ -8,14 +8,13 @@
  * that is free.
  */
 
+#include <kunit/visibility.h>
 #include <linux/etherdevice.h>
 #include <linux/module.h>
 #include <linux/rtnetlink.h>
 #include <net/xdp.h>
 #include <sluice/boards.h>
 #include "core.h"
-
-#define SLUICE_BAR	0
 
 static const struct pci_device_id sluice_pci_ids[] = {
 	{ PCI_VDEVICE(INTEL, 0x100c), (kernel_ulong_t)&sluice_82544gc },
@@ -29,9 +28,13 @@ static void sluice_init_nic(struct sluice_nic *nic, struct pci_dev *pdev,
 {
 	nic->pdev = pdev;
 	nic->board = board;
-	nic->nvec = 1;
+	nic->engine = board->engine;
+	nic->max_vec = 1;
+	nic->max_ring = board->max_ring;
+	nic->max_mtu = board->max_mtu;
 	nic->cfg.rx_size = 256;
 	nic->cfg.tx_size = 256;
+	nic->cfg.channels = 1;
 	nic->msg_enable = NETIF_MSG_DRV | NETIF_MSG_PROBE | NETIF_MSG_LINK;
 	spin_lock_init(&nic->dev_lock);
 	INIT_WORK(&nic->reset_work, sluice_reset_work);
@@ -53,7 +56,7 @@ static struct sluice_nic *sluice_alloc_nic(struct pci_dev *pdev,
 	nic->netdev = netdev;
 	sluice_init_nic(nic, pdev, board);
 	nic->hw = devm_kzalloc(&pdev->dev, board->hw_size, GFP_KERNEL);
-	if (!nic->hw || sluice_vectors_alloc(nic)) {
+	if (!nic->hw) {
 		free_netdev(netdev);
 		return NULL;
 	}
@@ -62,11 +65,12 @@ static struct sluice_nic *sluice_alloc_nic(struct pci_dev *pdev,
 
 static void sluice_free_nic(struct sluice_nic *nic)
 {
+	sluice_health_remove(nic);
 	sluice_vectors_free(nic);
 	free_netdev(nic->netdev);
 }
 
-static int sluice_map(struct sluice_nic *nic)
+static int sluice_enable(struct sluice_nic *nic)
 {
 	struct pci_dev *pdev = nic->pdev;
 	int err;
@@ -77,21 +81,39 @@ static int sluice_map(struct sluice_nic *nic)
 	err = dma_set_mask_and_coherent(&pdev->dev, DMA_BIT_MASK(64));
 	if (err)
 		return dev_err_probe(&pdev->dev, err, "no usable DMA mask\n");
-	err = pcim_iomap_regions(pdev, BIT(SLUICE_BAR), KBUILD_MODNAME);
+	return 0;
+}
+
+/**
+ * sluice_map_bar() - map the registers of a device that has them in one BAR
+ * @nic: the device, enabled
+ * @bar: the BAR
+ *
+ * For a backend's probe; undone by itself.
+ *
+ * Context: process.
+ * Return: 0 with nic->regs set, or negative errno with a message.
+ */
+int sluice_map_bar(struct sluice_nic *nic, int bar)
+{
+	struct pci_dev *pdev = nic->pdev;
+	int err = pcim_iomap_regions(pdev, BIT(bar), KBUILD_MODNAME);
+
 	if (err)
 		return dev_err_probe(&pdev->dev, err,
 				     "cannot map the registers in BAR %d\n",
-				     SLUICE_BAR);
-	nic->regs = pcim_iomap_table(pdev)[SLUICE_BAR];
+				     bar);
+	nic->regs = pcim_iomap_table(pdev)[bar];
 	return 0;
 }
+EXPORT_SYMBOL_IF_KUNIT(sluice_map_bar);
 
 static void sluice_init_netdev(struct sluice_nic *nic)
 {
 	struct net_device *netdev = nic->netdev;
 
-	netdev->netdev_ops = nic->board->engine->netdev_ops;
-	netdev->ethtool_ops = &sluice_ethtool_ops;
+	netdev->netdev_ops = nic->engine->netdev_ops;
+	netdev->ethtool_ops = nic->board->ethtool_ops;
 	netdev->stat_ops = &sluice_stat_ops;
 	netdev->xdp_metadata_ops = &sluice_xdp_metadata_ops;
 	netdev->xdp_features = NETDEV_XDP_ACT_BASIC | NETDEV_XDP_ACT_REDIRECT |
@@ -99,9 +121,30 @@ static void sluice_init_netdev(struct sluice_nic *nic)
 	netdev->features |= NETIF_F_HIGHDMA;
 	netdev->vlan_features |= NETIF_F_HIGHDMA;
 	netdev->min_mtu = ETH_MIN_MTU;
-	netdev->max_mtu = nic->board->max_mtu;
+	netdev->max_mtu = nic->max_mtu;
 	netdev->watchdog_timeo = 5 * HZ;
 	netdev->priv_flags |= IFF_LIVE_ADDR_CHANGE;
+}
+
+/* The backend has found out which engine it is, and with how many vectors. */
+static int sluice_register(struct sluice_nic *nic)
+{
+	int err;
+
+	err = sluice_vectors_alloc(nic) ?: sluice_health_probe(nic);
+	if (err)
+		return err;
+	sluice_init_netdev(nic);
+	sluice_set_idle_config(nic, &nic->cfg, NULL);
+	netif_carrier_off(nic->netdev);
+	/* First, as an interface may be opened, and break, at once. */
+	sluice_health_register(nic);
+	err = register_netdev(nic->netdev);
+	if (!err)
+		return 0;
+	sluice_health_unregister(nic);
+	return dev_err_probe(&nic->pdev->dev, err,
+			     "cannot register a net_device\n");
 }
 
 static int sluice_probe(struct pci_dev *pdev, const struct pci_device_id *id)
@@ -118,7 +161,7 @@ static int sluice_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (!nic)
 		return -ENOMEM;
 	pci_set_drvdata(pdev, nic);
-	err = sluice_map(nic);
+	err = sluice_enable(nic);
 	if (err)
 		goto free_nic;
 	err = board->ops->probe(nic);
@@ -126,13 +169,9 @@ static int sluice_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 		goto free_nic;
 	/* What sluice_slot_reset() restores. */
 	pci_save_state(pdev);
-	sluice_init_netdev(nic);
-	netif_carrier_off(nic->netdev);
-	err = register_netdev(nic->netdev);
-	if (err) {
-		dev_err_probe(&pdev->dev, err, "cannot register a net_device\n");
+	err = sluice_register(nic);
+	if (err)
 		goto remove_hw;
-	}
 	netif_info(nic, probe, nic->netdev, "%s at %s, %pM\n", board->name,
 		   pci_name(pdev), nic->netdev->dev_addr);
 	return 0;
@@ -152,6 +191,7 @@ static void sluice_remove(struct pci_dev *pdev)
 	unregister_netdev(nic->netdev);
 	cancel_work_sync(&nic->reset_work);
 	cancel_work_sync(&nic->link_work);
+	sluice_health_unregister(nic);
 	if (nic->board->ops->remove)
 		nic->board->ops->remove(nic);
 	sluice_free_nic(nic);

@@ -36,7 +36,7 @@ static struct sluice_vector *sluice_vector_alloc(struct sluice_nic *nic, u32 i)
 	v->nq = netdev_get_tx_queue(nic->netdev, i);
 	u64_stats_init(&v->rx_stats.syncp);
 	u64_stats_init(&v->tx_stats.syncp);
-	netif_napi_add(nic->netdev, &v->napi, nic->board->engine->poll);
+	netif_napi_add(nic->netdev, &v->napi, nic->engine->poll);
 	return v;
 }
 
@@ -44,7 +44,7 @@ void sluice_vectors_free(struct sluice_nic *nic)
 {
 	u32 i;
 
-	for (i = 0; i < nic->nvec && nic->vec[i]; i++)
+	for (i = 0; i < nic->max_vec && nic->vec[i]; i++)
 		sluice_vector_free(nic->vec[i]);
 }
 
@@ -52,7 +52,7 @@ int sluice_vectors_alloc(struct sluice_nic *nic)
 {
 	u32 i;
 
-	for (i = 0; i < nic->nvec; i++) {
+	for (i = 0; i < nic->max_vec; i++) {
 		nic->vec[i] = sluice_vector_alloc(nic, i);
 		if (!nic->vec[i]) {
 			sluice_vectors_free(nic);
@@ -85,17 +85,20 @@ static int sluice_rxq_get_pages(struct sluice_rxq *q)
 	return 0;
 }
 
-static struct page_pool *sluice_pool_create(struct sluice_vector *v, u32 size)
+static struct page_pool *sluice_pool_create(const struct sluice_rxq *q)
 {
+	struct sluice_vector *v = q->vec;
+	u32 hdr_len = v->nic->engine->rx_hdr_len;
 	struct page_pool_params params = {
 		.flags		= PP_FLAG_DMA_MAP | PP_FLAG_DMA_SYNC_DEV,
-		.pool_size	= size,
+		.order		= get_order(q->frame_size),
+		.pool_size	= q->mask + 1,
 		.nid		= NUMA_NO_NODE,
 		.dev		= &v->nic->pdev->dev,
 		/* XDP_TX sends from the very page. */
 		.dma_dir	= DMA_BIDIRECTIONAL,
-		.offset		= XDP_PACKET_HEADROOM,
-		.max_len	= SLUICE_RX_BUF_LEN,
+		.offset		= XDP_PACKET_HEADROOM - hdr_len,
+		.max_len	= q->buf_len + hdr_len,
 		.netdev		= v->nic->netdev,
 		.queue_idx	= v->index,
 	};
@@ -109,21 +112,28 @@ static int sluice_rxq_register_xdp(struct sluice_rxq *q)
 	int err;
 
 	err = __xdp_rxq_info_reg(&q->xdp_rxq, v->nic->netdev, v->index,
-				 v->napi.napi_id, PAGE_SIZE);
+				 v->napi.napi_id, q->frame_size);
 	if (err)
 		return err;
 	return xdp_rxq_info_reg_mem_model(&q->xdp_rxq, MEM_TYPE_PAGE_POOL,
 					  q->pool);
 }
 
+static size_t sluice_rxq_bytes(const struct sluice_engine *engine, u32 size)
+{
+	return size * engine->rx_desc_size + engine->ring_extra;
+}
+
+static size_t sluice_txq_bytes(const struct sluice_engine *engine, u32 size)
+{
+	return size * engine->tx_desc_size + engine->ring_extra;
+}
+
 /* Takes a half built ring as well. */
 static void sluice_rxq_free(struct sluice_nic *nic, struct sluice_rxq *q)
 {
-	size_t bytes;
-
 	if (!q)
 		return;
-	bytes = (q->mask + 1) * nic->board->engine->rx_desc_size;
 	if (q->pool && q->page)
 		sluice_rxq_put_pages(q);
 	if (xdp_rxq_info_is_reg(&q->xdp_rxq))
@@ -131,14 +141,17 @@ static void sluice_rxq_free(struct sluice_nic *nic, struct sluice_rxq *q)
 	if (q->pool)
 		page_pool_destroy(q->pool);
 	if (q->desc)
-		dma_free_coherent(&nic->pdev->dev, bytes, q->desc, q->dma);
+		dma_free_coherent(&nic->pdev->dev,
+				  sluice_rxq_bytes(nic->engine, q->mask + 1),
+				  q->desc, q->dma);
+	kvfree(q->posted);
 	kvfree(q->page);
 	kfree(q);
 }
 
-static int sluice_rxq_fill(struct sluice_nic *nic, struct sluice_rxq *q)
+static int sluice_rxq_fill(struct sluice_rxq *q)
 {
-	struct page_pool *pool = sluice_pool_create(q->vec, q->mask + 1);
+	struct page_pool *pool = sluice_pool_create(q);
 	int err;
 
 	if (IS_ERR(pool))
@@ -146,6 +159,23 @@ static int sluice_rxq_fill(struct sluice_nic *nic, struct sluice_rxq *q)
 	q->pool = pool;
 	err = sluice_rxq_register_xdp(q);
 	return err ?: sluice_rxq_get_pages(q);
+}
+
+/**
+ * sluice_rx_buf_len() - bytes of a frame that one buffer shall take
+ * @nic: the device
+ * @mtu: the MTU it shall have
+ * @features: the netdev features it shall have
+ *
+ * Context: RTNL.
+ * Return: the bytes.
+ */
+u32 sluice_rx_buf_len(struct sluice_nic *nic, u32 mtu, netdev_features_t features)
+{
+	const struct sluice_hw_ops *ops = nic->board->ops;
+
+	return ops->rx_buf_len ? ops->rx_buf_len(nic, mtu, features) :
+				 SLUICE_RX_BUF_LEN;
 }
 
 static struct sluice_rxq *sluice_rxq_alloc(struct sluice_vector *v, u32 size)
@@ -158,11 +188,15 @@ static struct sluice_rxq *sluice_rxq_alloc(struct sluice_vector *v, u32 size)
 	q->vec = v;
 	q->stats = &v->rx_stats;
 	q->mask = size - 1;
+	q->buf_len = sluice_rx_buf_len(nic, nic->netdev->mtu, nic->features);
+	q->frame_size = PAGE_SIZE << get_order(XDP_PACKET_HEADROOM + q->buf_len +
+					       SLUICE_RX_TAILROOM);
 	q->page = kvcalloc(size, sizeof(*q->page), SLUICE_RING_GFP);
+	q->posted = kvcalloc(size, sizeof(*q->posted), SLUICE_RING_GFP);
 	q->desc = dma_alloc_coherent(&nic->pdev->dev,
-				     size * nic->board->engine->rx_desc_size,
+				     sluice_rxq_bytes(nic->engine, size),
 				     &q->dma, SLUICE_RING_GFP);
-	if (!q->page || !q->desc || sluice_rxq_fill(nic, q)) {
+	if (!q->page || !q->posted || !q->desc || sluice_rxq_fill(q)) {
 		sluice_rxq_free(nic, q);
 		return NULL;
 	}
@@ -174,9 +208,9 @@ static void sluice_txq_free(struct sluice_nic *nic, struct sluice_txq *q)
 	if (!q)
 		return;
 	if (q->desc)
-		dma_free_coherent(&nic->pdev->dev, (q->mask + 1) *
-				  nic->board->engine->tx_desc_size, q->desc,
-				  q->dma);
+		dma_free_coherent(&nic->pdev->dev,
+				  sluice_txq_bytes(nic->engine, q->mask + 1),
+				  q->desc, q->dma);
 	kvfree(q->slot);
 	kfree(q);
 }
@@ -195,7 +229,7 @@ static struct sluice_txq *sluice_txq_alloc(struct sluice_vector *v, u32 size)
 	q->mask = size - 1;
 	q->slot = kvcalloc(size, sizeof(*q->slot), SLUICE_RING_GFP);
 	q->desc = dma_alloc_coherent(q->dev,
-				     size * nic->board->engine->tx_desc_size,
+				     sluice_txq_bytes(nic->engine, size),
 				     &q->dma, SLUICE_RING_GFP);
 	if (!q->slot || !q->desc) {
 		sluice_txq_free(nic, q);
@@ -208,7 +242,7 @@ void sluice_rings_free(struct sluice_nic *nic, struct sluice_rings *rings)
 {
 	u32 i;
 
-	for (i = 0; i < nic->nvec; i++) {
+	for (i = 0; i < rings->n; i++) {
 		sluice_rxq_free(nic, rings->rx[i]);
 		sluice_txq_free(nic, rings->tx[i]);
 	}
@@ -219,8 +253,8 @@ int sluice_rings_alloc(struct sluice_nic *nic, const struct sluice_config *cfg,
 {
 	u32 i;
 
-	memset(rings, 0, sizeof(*rings));
-	for (i = 0; i < nic->nvec; i++) {
+	*rings = (struct sluice_rings){ .n = cfg->channels };
+	for (i = 0; i < rings->n; i++) {
 		rings->rx[i] = sluice_rxq_alloc(nic->vec[i], cfg->rx_size);
 		rings->tx[i] = sluice_txq_alloc(nic->vec[i], cfg->tx_size);
 		if (!rings->rx[i] || !rings->tx[i]) {
@@ -237,7 +271,8 @@ static void sluice_txq_install(struct sluice_vector *v, struct sluice_txq *q)
 	q->tail = 0;
 	q->kicked = 0;
 	q->armed = false;
-	q->ctx[0] = 0;
+	q->broken = false;
+	v->nic->engine->tx_init(q);
 	netdev_tx_reset_queue(v->nq);
 	v->tx = q;
 }
@@ -324,7 +359,7 @@ static void sluice_rxq_drop_chain(struct sluice_rxq *q)
 /* Let NAPI take what was received before reception stopped. */
 static void sluice_drain_rx(struct sluice_nic *nic)
 {
-	const struct sluice_engine *engine = nic->board->engine;
+	const struct sluice_engine *engine = nic->engine;
 	bool pending;
 	u32 i;
 
@@ -344,7 +379,7 @@ static void sluice_drain_rx(struct sluice_nic *nic)
 
 static void sluice_drain_tx(struct sluice_nic *nic)
 {
-	const struct sluice_engine *engine = nic->board->engine;
+	const struct sluice_engine *engine = nic->engine;
 	bool idle;
 	u32 i;
 
@@ -379,8 +414,10 @@ static void sluice_vector_down(struct sluice_vector *v)
 
 /**
  * sluice_up() - put rings to work
- * @nic: the device, down, with its interrupt requested
+ * @nic: the device, down, with its interrupts requested
  * @rings: what to put to work; it is the device's from here on
+ *
+ * The stack knows of as many queues as there are rings when this is called.
  *
  * Context: RTNL.
  */
@@ -389,12 +426,13 @@ void sluice_up(struct sluice_nic *nic, struct sluice_rings *rings)
 	u32 i;
 
 	ASSERT_RTNL();
+	nic->nvec = rings->n;
 	for (i = 0; i < nic->nvec; i++) {
 		struct sluice_vector *v = nic->vec[i];
 
 		v->masked = false;
 		v->rx = rings->rx[i];
-		nic->board->engine->rx_fill(v->rx);
+		nic->engine->rx_fill(v->rx);
 		sluice_txq_install(v, rings->tx[i]);
 		sluice_vector_up(v);
 	}
@@ -415,8 +453,10 @@ void sluice_up(struct sluice_nic *nic, struct sluice_rings *rings)
  * @orderly: wait for frames under way; else the device is not to be trusted
  *
  * Source first: reception stops and NAPI takes the rest; then the producers of
- * the transmit ring are shut out and the device finishes; only then NAPI goes,
- * and interrupts after it: the end of a poll may still have unmasked them.
+ * the transmit ring are shut out and the device finishes. A device that cannot
+ * stop only one direction is still until now: what it has received meanwhile is
+ * taken then. Only after that NAPI goes, and interrupts after it: the end of a
+ * poll may still have unmasked them.
  *
  * Bus mastering is on exactly while rings are in work. A device that registers
  * no longer reach, or that somebody left receiving, can so not write to memory
@@ -442,12 +482,15 @@ void sluice_down(struct sluice_nic *nic, struct sluice_rings *rings,
 		sluice_txq_close(nic->vec[i]);
 	if (orderly)
 		sluice_drain_tx(nic);
+	ops->tx_stop(nic);
+	pci_clear_master(nic->pdev);
+	if (orderly)
+		sluice_drain_rx(nic);
 	for (i = 0; i < nic->nvec; i++)
 		sluice_vector_down(nic->vec[i]);
 	ops->irq_off(nic);
-	synchronize_irq(nic->pdev->irq);
-	ops->tx_stop(nic);
-	pci_clear_master(nic->pdev);
+	sluice_irq_synchronize(nic);
+	rings->n = nic->nvec;
 	for (i = 0; i < nic->nvec; i++) {
 		rings->rx[i] = nic->vec[i]->rx;
 		rings->tx[i] = nic->vec[i]->tx;
@@ -456,4 +499,101 @@ void sluice_down(struct sluice_nic *nic, struct sluice_rings *rings,
 		sluice_rxq_drop_chain(rings->rx[i]);
 		sluice_txq_purge(rings->tx[i]);
 	}
+}
+
+static void sluice_hold_queues(struct sluice_nic *nic, u32 from, u32 to)
+{
+	for (; from < to; from++)
+		netif_tx_stop_queue(nic->vec[from]->nq);
+}
+
+/* The stack may know of queues without rings as long as they are stopped, which
+ * the watchdog does not bear for long. Only to add queues can fail.
+ */
+static int sluice_grow_channels(struct sluice_nic *nic, u32 channels,
+				struct netlink_ext_ack *extack)
+{
+	u32 i, n = max(channels, nic->nvec);
+	int err;
+
+	sluice_hold_queues(nic, nic->nvec, channels);
+	err = netif_set_real_num_queues(nic->netdev, n, n);
+	for (i = nic->nvec; err && i < channels; i++)
+		netif_tx_start_queue(nic->vec[i]->nq);
+	if (err)
+		NL_SET_ERR_MSG_FMT_MOD(extack, "cannot have %u queues (error %d)",
+				       channels, err);
+	return err;
+}
+
+static void sluice_shrink_channels(struct sluice_nic *nic, u32 channels)
+{
+	u32 i;
+
+	netif_set_real_num_queues(nic->netdev, channels, channels);
+	for (i = channels; i < nic->nvec; i++)
+		netif_tx_start_queue(nic->vec[i]->nq);
+}
+
+/**
+ * sluice_rebuild() - go on with new rings
+ * @nic: the device, up
+ * @cfg: what they shall be like
+ * @extack: where a refusal is explained, or NULL
+ *
+ * The new ones are complete before the old ones stop, and these are freed after
+ * the new ones have started: QEMU's e1000 keeps a frame for an interface that
+ * does not receive, but for a second only.
+ *
+ * Context: RTNL.
+ * Return: 0 with @cfg in force, or negative errno; the old rings go on then.
+ */
+int sluice_rebuild(struct sluice_nic *nic, const struct sluice_config *cfg,
+		   struct netlink_ext_ack *extack)
+{
+	struct sluice_rings new, old;
+	int err;
+
+	err = sluice_rings_alloc(nic, cfg, &new);
+	if (err) {
+		NL_SET_ERR_MSG_FMT_MOD(extack,
+				       "no memory for rx %u, tx %u, %u channels; the old rings go on",
+				       cfg->rx_size, cfg->tx_size, cfg->channels);
+		return err;
+	}
+	err = sluice_grow_channels(nic, cfg->channels, extack);
+	if (err) {
+		sluice_rings_free(nic, &new);
+		return err;
+	}
+	sluice_down(nic, &old, true);
+	sluice_shrink_channels(nic, cfg->channels);
+	nic->cfg = *cfg;
+	sluice_up(nic, &new);
+	sluice_rings_free(nic, &old);
+	return 0;
+}
+
+/**
+ * sluice_set_idle_config() - what the rings of a device that is down shall be like
+ * @nic: the device, down
+ * @cfg: the configuration
+ * @extack: where a refusal is explained, or NULL
+ *
+ * Context: RTNL.
+ * Return: 0, or negative errno with everything as it was.
+ */
+int sluice_set_idle_config(struct sluice_nic *nic,
+			   const struct sluice_config *cfg,
+			   struct netlink_ext_ack *extack)
+{
+	int err = netif_set_real_num_queues(nic->netdev, cfg->channels,
+					    cfg->channels);
+
+	if (err)
+		NL_SET_ERR_MSG_FMT_MOD(extack, "cannot have %u queues (error %d)",
+				       cfg->channels, err);
+	else
+		nic->cfg = *cfg;
+	return err;
 }

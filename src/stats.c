@@ -25,8 +25,11 @@ static const char * const sluice_rx_names[] = {
 	[SLUICE_RX_LENGTH_ERR]		= "length_err",
 	[SLUICE_RX_CHAIN_ERR]		= "chain_err",
 	[SLUICE_RX_HW_ERR_DROP]		= "hw_err",
+	[SLUICE_RX_HDR_ERR]		= "hdr_err",
+	[SLUICE_RX_XDP_PARTIAL]		= "xdp_partial",
 	[SLUICE_RX_DOORBELLS]		= "doorbells",
 	[SLUICE_RX_POLLS]		= "polls",
+	[SLUICE_RX_RING_ERR]		= "ring_err",
 };
 
 static const char * const sluice_tx_names[] = {
@@ -44,6 +47,7 @@ static const char * const sluice_tx_names[] = {
 	[SLUICE_TX_WAKES]		= "wakes",
 	[SLUICE_TX_DOORBELLS]		= "doorbells",
 	[SLUICE_TX_TIMEOUTS]		= "timeouts",
+	[SLUICE_TX_RING_ERR]		= "ring_err",
 };
 
 static const char * const sluice_dev_names[] = {
@@ -83,18 +87,24 @@ static_assert(ARRAY_SIZE(sluice_dev_names) == SLUICE_DEV_RX_HIST);
 
 #define SLUICE_EVENTS	3	/* irqs, irqs_foreign, resets */
 
+/* None where the device keeps no counters. */
+static u32 sluice_dev_count(struct sluice_nic *nic)
+{
+	return nic->board->ops->read_counters ? ARRAY_SIZE(sluice_dev_names) : 0;
+}
+
 int sluice_stats_count(struct sluice_nic *nic)
 {
 	/* One more a queue for the frames in flight. */
-	return nic->nvec * (SLUICE_RX_COUNTERS + SLUICE_TX_COUNTERS + 1) +
-	       SLUICE_EVENTS + ARRAY_SIZE(sluice_dev_names);
+	return nic->max_vec * (SLUICE_RX_COUNTERS + SLUICE_TX_COUNTERS + 1) +
+	       SLUICE_EVENTS + sluice_dev_count(nic);
 }
 
 void sluice_stats_strings(struct sluice_nic *nic, u8 **data)
 {
 	u32 i, j;
 
-	for (i = 0; i < nic->nvec; i++) {
+	for (i = 0; i < nic->max_vec; i++) {
 		for (j = 0; j < SLUICE_RX_COUNTERS; j++)
 			ethtool_sprintf(data, "rx%u_%s", i, sluice_rx_names[j]);
 		for (j = 0; j < SLUICE_TX_COUNTERS; j++)
@@ -104,7 +114,7 @@ void sluice_stats_strings(struct sluice_nic *nic, u8 **data)
 	ethtool_puts(data, "irqs");
 	ethtool_puts(data, "irqs_foreign");
 	ethtool_puts(data, "resets");
-	for (j = 0; j < ARRAY_SIZE(sluice_dev_names); j++)
+	for (j = 0; j < sluice_dev_count(nic); j++)
 		ethtool_puts(data, sluice_dev_names[j]);
 }
 
@@ -139,8 +149,8 @@ static u64 sluice_in_flight(struct sluice_vector *v)
 /* A device that is gone or asleep answers with ones or hangs the bus. */
 static void sluice_refresh_dev(struct sluice_nic *nic, bool all)
 {
-	if (!netif_device_present(nic->netdev) ||
-	    test_bit(SLUICE_GONE, &nic->state))
+	if (!nic->board->ops->read_counters ||
+	    !netif_device_present(nic->netdev) || test_bit(SLUICE_GONE, &nic->state))
 		return;
 	spin_lock_bh(&nic->dev_lock);
 	nic->board->ops->read_counters(nic, all);
@@ -153,7 +163,7 @@ void sluice_get_stats(struct net_device *netdev, struct ethtool_stats *stats,
 	struct sluice_nic *nic = netdev_priv(netdev);
 	u32 i;
 
-	for (i = 0; i < nic->nvec; i++) {
+	for (i = 0; i < nic->max_vec; i++) {
 		sluice_read_rx(nic->vec[i], data);
 		data += SLUICE_RX_COUNTERS;
 		sluice_read_tx(nic->vec[i], data);
@@ -164,7 +174,7 @@ void sluice_get_stats(struct net_device *netdev, struct ethtool_stats *stats,
 	*data++ = nic->irqs_foreign;
 	*data++ = nic->resets;
 	sluice_refresh_dev(nic, true);
-	memcpy(data, nic->dev_count, sizeof(u64) * ARRAY_SIZE(sluice_dev_names));
+	memcpy(data, nic->dev_count, sizeof(u64) * sluice_dev_count(nic));
 }
 
 /* Frames with a form that the stack could take, taken or not (statistics.rst:
@@ -173,7 +183,8 @@ void sluice_get_stats(struct net_device *netdev, struct ethtool_stats *stats,
 static u64 sluice_rx_good(const u64 *rx)
 {
 	return rx[SLUICE_RX_FRAMES] - rx[SLUICE_RX_HW_ERR_DROP] -
-	       rx[SLUICE_RX_LENGTH_ERR] - rx[SLUICE_RX_CHAIN_ERR];
+	       rx[SLUICE_RX_LENGTH_ERR] - rx[SLUICE_RX_CHAIN_ERR] -
+	       rx[SLUICE_RX_HDR_ERR];
 }
 
 /* Good frames that no program asked to lose. */
@@ -181,7 +192,7 @@ static u64 sluice_rx_lost(const u64 *rx)
 {
 	return rx[SLUICE_RX_ALLOC_FAIL] + rx[SLUICE_RX_SKB_FAIL] +
 	       rx[SLUICE_RX_XDP_TX_FULL] + rx[SLUICE_RX_XDP_REDIRECT_ERR] +
-	       rx[SLUICE_RX_XDP_NO_FRAGS];
+	       rx[SLUICE_RX_XDP_NO_FRAGS] + rx[SLUICE_RX_XDP_PARTIAL];
 }
 
 static u64 sluice_tx_lost(const u64 *tx)
@@ -196,7 +207,7 @@ static void sluice_stats64_queues(struct sluice_nic *nic,
 	u64 rx[SLUICE_RX_COUNTERS], tx[SLUICE_TX_COUNTERS];
 	u32 i;
 
-	for (i = 0; i < nic->nvec; i++) {
+	for (i = 0; i < nic->max_vec; i++) {
 		sluice_read_rx(nic->vec[i], rx);
 		sluice_read_tx(nic->vec[i], tx);
 		stats->rx_packets += sluice_rx_good(rx);
@@ -204,7 +215,8 @@ static void sluice_stats64_queues(struct sluice_nic *nic,
 		stats->rx_dropped += sluice_rx_lost(rx);
 		stats->rx_length_errors += rx[SLUICE_RX_LENGTH_ERR] +
 					   rx[SLUICE_RX_CHAIN_ERR];
-		stats->rx_errors += rx[SLUICE_RX_HW_ERR_DROP];
+		stats->rx_errors += rx[SLUICE_RX_HW_ERR_DROP] +
+				    rx[SLUICE_RX_HDR_ERR];
 		stats->tx_packets += tx[SLUICE_TX_PACKETS];
 		stats->tx_bytes += tx[SLUICE_TX_BYTES];
 		stats->tx_dropped += sluice_tx_lost(tx);
@@ -266,11 +278,18 @@ static void sluice_get_queue_stats_tx(struct net_device *netdev, int index,
 	stats->wake = tx[SLUICE_TX_WAKES];
 }
 
-/* Queues and their counters live as long as the device: nothing to add. */
+/* Counters live as long as the device: what is left to add is that of queues
+ * which are not in use.
+ */
 static void sluice_get_base_stats(struct net_device *netdev,
 				  struct netdev_queue_stats_rx *rx,
 				  struct netdev_queue_stats_tx *tx)
 {
+	struct sluice_nic *nic = netdev_priv(netdev);
+	struct netdev_queue_stats_rx one_rx;
+	struct netdev_queue_stats_tx one_tx;
+	u32 i;
+
 	rx->packets = 0;
 	rx->bytes = 0;
 	rx->alloc_fail = 0;
@@ -278,6 +297,17 @@ static void sluice_get_base_stats(struct net_device *netdev,
 	tx->bytes = 0;
 	tx->stop = 0;
 	tx->wake = 0;
+	for (i = nic->nvec; i < nic->max_vec; i++) {
+		sluice_get_queue_stats_rx(netdev, i, &one_rx);
+		sluice_get_queue_stats_tx(netdev, i, &one_tx);
+		rx->packets += one_rx.packets;
+		rx->bytes += one_rx.bytes;
+		rx->alloc_fail += one_rx.alloc_fail;
+		tx->packets += one_tx.packets;
+		tx->bytes += one_tx.bytes;
+		tx->stop += one_tx.stop;
+		tx->wake += one_tx.wake;
+	}
 }
 
 const struct netdev_stat_ops sluice_stat_ops = {

@@ -23,17 +23,29 @@ int sluice_xdp_check_mtu(struct sluice_nic *nic, u32 mtu,
 			 const struct bpf_prog *prog,
 			 struct netlink_ext_ack *extack)
 {
-	if (!prog || prog->aux->xdp_has_frags || mtu <= SLUICE_XDP_LINEAR_MTU)
+	/* Buffers that are longer for the sake of GRO may be gone tomorrow. */
+	u32 limit = sluice_rx_buf_len(nic, mtu, 0) - SLUICE_RX_LONGEST;
+
+	if (!prog || prog->aux->xdp_has_frags || mtu <= limit)
 		return 0;
 	if (extack)
 		NL_SET_ERR_MSG_FMT_MOD(extack,
-				       "MTU %u: at most %d without frags; load it as \"xdp.frags\"",
-				       mtu, SLUICE_XDP_LINEAR_MTU);
+				       "MTU %u: at most %u without frags; load it as \"xdp.frags\"",
+				       mtu, limit);
 	else
 		netdev_err(nic->netdev,
-			   "MTU %u refused: the XDP program has no frags support, which limits the MTU to %d; detach it or load it as \"xdp.frags\"\n",
-			   mtu, SLUICE_XDP_LINEAR_MTU);
+			   "MTU %u refused: the XDP program has no frags support, which limits the MTU to %u; detach it or load it as \"xdp.frags\"\n",
+			   mtu, limit);
 	return -EINVAL;
+}
+
+/* Only a device that leaves checksums to us must know. */
+static int sluice_xdp_ready(struct sluice_nic *nic, bool on,
+			    struct netlink_ext_ack *extack)
+{
+	const struct sluice_hw_ops *ops = nic->board->ops;
+
+	return ops->xdp_ready ? ops->xdp_ready(nic, on, extack) : 0;
 }
 
 /* Buffers are XDP-ready with and without a program, so the pointer is all that
@@ -47,11 +59,15 @@ static int sluice_xdp_set_prog(struct sluice_nic *nic, struct netdev_bpf *bpf)
 
 	err = sluice_xdp_check_mtu(nic, nic->netdev->mtu, bpf->prog,
 				   bpf->extack);
+	if (!err && bpf->prog)
+		err = sluice_xdp_ready(nic, true, bpf->extack);
 	if (err)
 		return err;
 	old = xchg(&nic->xdp_prog, bpf->prog);
 	if (old)
 		bpf_prog_put(old);
+	if (!bpf->prog)
+		sluice_xdp_ready(nic, false, bpf->extack);
 	return 0;
 }
 

@@ -11,43 +11,67 @@
 #include <linux/workqueue.h>
 #include <sluice/ring.h>
 
+struct devlink;
+struct devlink_health_reporter;
+
 /**
  * SLUICE_MAX_VECTORS - most queue pairs of any backend
  */
-#define SLUICE_MAX_VECTORS	1
+#define SLUICE_MAX_VECTORS	8
 
 /**
  * struct sluice_dp - one descriptor format, as the engine sees it
+ * @rx_init: forget what a ring held
+ * @rx_ready: is there a completion? Any context
  * @rx_peek: decode the next completion; true if there is one. Tests ownership,
  *	then dma_rmb(), then reads the rest
  * @rx_post: put the buffer at a bus address into a slot
- * @rx_kick: tell the device that every slot but the one before head is its own
+ * @rx_offload: give an skb what %SLUICE_RX_PARTIAL stands for; false if the
+ *	device's word does not fit the frame. NULL if no device says such
+ * @rx_kick: tell the device that every slot but the one before head is its own;
+ *	true if that was a register access
+ * @tx_init: forget what a ring held
  * @tx_ctx: fill the descriptor at an index with the frame's offload context;
- *	false if the device has it already and the descriptor stays free
+ *	false if it needs none or the device has it already, and the descriptor
+ *	stays free
  * @tx_put: fill the descriptor at an index with one piece
- * @tx_kick: hand over all descriptors up to tail
- * @tx_done: has the device sent the frame whose last descriptor is this one?
- * @tx_arm: ask for completion interrupts
- * @irq_enable: undo the masking by the interrupt handler, if any
+ * @tx_kick: hand over all descriptors up to tail; true if that was a register
+ *	access
+ * @tx_done: has the device sent the frame that has these descriptors?
+ * @tx_arm: ask for a completion interrupt; true if the request stays
+ * @rx_arm: ask for an interrupt by the next completion, while NAPI still polls
+ * @irq_enable: NAPI has ended: undo the masking by the interrupt handler, if any,
+ *	and poll again for what came too early to raise an interrupt
  * @tx_min_len: frames are padded to this length
+ * @tx_hdr_descs: descriptors that @tx_ctx takes for every frame
+ * @tx_sums_length: to cut a frame the device adds lengths to checksums itself
+ * @rx_hdr_len: bytes that the device writes in front of a frame
  *
  * Instances are static const and every engine function that takes one is
  * __always_inline, so that the calls below fold into direct code: rhashtable's
  * pattern. scripts/checks proves it on the built object.
  */
 struct sluice_dp {
-	bool (*rx_peek)(const struct sluice_rxq *q, struct sluice_rx_cmpl *c);
+	void (*rx_init)(struct sluice_rxq *q);
+	bool (*rx_ready)(const struct sluice_rxq *q);
+	bool (*rx_peek)(struct sluice_rxq *q, struct sluice_rx_cmpl *c);
 	void (*rx_post)(struct sluice_rxq *q, u32 slot, dma_addr_t dma);
-	void (*rx_kick)(struct sluice_rxq *q);
+	bool (*rx_kick)(struct sluice_rxq *q);
+	bool (*rx_offload)(struct sk_buff *skb, const struct sluice_xdp_buff *x);
+	void (*tx_init)(struct sluice_txq *q);
 	bool (*tx_ctx)(struct sluice_txq *q, u32 index,
 		       const struct sluice_tx_offload *o);
 	void (*tx_put)(struct sluice_txq *q, u32 index, dma_addr_t dma, u32 len,
 		       const struct sluice_tx_offload *o);
-	void (*tx_kick)(struct sluice_txq *q);
-	bool (*tx_done)(const struct sluice_txq *q, u32 index);
-	void (*tx_arm)(struct sluice_txq *q);
+	bool (*tx_kick)(struct sluice_txq *q);
+	bool (*tx_done)(struct sluice_txq *q, u32 first, u32 last);
+	bool (*tx_arm)(struct sluice_txq *q);
+	void (*rx_arm)(struct sluice_rxq *q);
 	void (*irq_enable)(struct sluice_vector *v);
 	u32 tx_min_len;
+	u32 tx_hdr_descs;
+	bool tx_sums_length;
+	u32 rx_hdr_len;
 };
 
 /**
@@ -55,20 +79,26 @@ struct sluice_dp {
  * @netdev_ops: net_device_ops with the format's own start_xmit and xdp_xmit
  * @poll: NAPI poll
  * @rx_fill: post every slot's buffer; the ring is stopped
+ * @tx_init: forget what a ring held
  * @tx_drain: hand over what still waits for a doorbell, whose ringer may find
  *	the ring closed, and clean what the device has sent; under the tx lock
  * @rx_pending: is there a completion that NAPI has not taken?
- * @rx_desc_size: bytes of a receive descriptor
- * @tx_desc_size: bytes of a transmit descriptor
+ * @rx_desc_size: bytes of ring memory for each receive descriptor
+ * @tx_desc_size: bytes of ring memory for each transmit descriptor
+ * @ring_extra: bytes of ring memory beside them
+ * @rx_hdr_len: bytes that the device writes in front of a frame
  */
 struct sluice_engine {
 	const struct net_device_ops *netdev_ops;
 	int (*poll)(struct napi_struct *napi, int budget);
 	void (*rx_fill)(struct sluice_rxq *q);
+	void (*tx_init)(struct sluice_txq *q);
 	void (*tx_drain)(struct sluice_txq *q);
 	bool (*rx_pending)(const struct sluice_rxq *q);
 	u8 rx_desc_size;
 	u8 tx_desc_size;
+	u8 ring_extra;
+	u8 rx_hdr_len;
 };
 
 /**
@@ -158,10 +188,12 @@ struct sluice_link {
  * struct sluice_config - what the user may size
  * @rx_size: receive descriptors, a power of two
  * @tx_size: transmit descriptors, a power of two
+ * @channels: vectors in use
  */
 struct sluice_config {
 	u32 rx_size;
 	u32 tx_size;
+	u32 channels;
 };
 
 /**
@@ -173,16 +205,24 @@ struct sluice_config {
  *	not answer
  * @start: program the rings and all settings, then let frames in and out; no
  *	producer is let at the transmit ring before it returns
- * @rx_stop: stop reception; frames already in the ring stay there
- * @tx_stop: stop transmission, and return when no DMA is under way
+ * @rx_stop: stop reception if that can be done alone; frames already in the
+ *	ring stay there
+ * @tx_stop: stop transmission and, at the latest now, reception; return when no
+ *	DMA is under way
+ * @rx_buf_len: bytes of a frame that one buffer shall take, for an MTU and
+ *	netdev features; NULL = %SLUICE_RX_BUF_LEN
+ * @xdp_ready: a program is about to be attached (true), or has been detached;
+ *	0, or negative errno and all is as before. May be NULL
  * @irq_on: allow interrupts
  * @irq_off: forbid them
- * @irq: the interrupt handler
+ * @irq: the interrupt handler of the line; with MSI-X, for all but queues
+ * @irq_queue: with MSI-X, that of a vector, whose &struct sluice_vector it gets
  * @link: read the link's state
  * @set_rx_mode: apply all that decides which frames are let in: flags, address
  *	lists, MTU, VLAN filtering; under the address lock, so it must not sleep
  * @fix_features: take back features that do not go together; may be NULL
- * @set_features: apply netdev features other than loopback and filtering
+ * @set_features: apply nic->features other than loopback and filtering, of which
+ *	some have changed; 0 or negative errno
  * @vlan_filter: nic->vlans changed at a VLAN id
  * @get_link_ksettings: as ethtool's; RTNL
  * @set_link_ksettings: as ethtool's; RTNL
@@ -211,13 +251,18 @@ struct sluice_hw_ops {
 	void (*start)(struct sluice_nic *nic);
 	void (*rx_stop)(struct sluice_nic *nic);
 	void (*tx_stop)(struct sluice_nic *nic);
+	u32 (*rx_buf_len)(struct sluice_nic *nic, u32 mtu,
+			  netdev_features_t features);
+	int (*xdp_ready)(struct sluice_nic *nic, bool on,
+			 struct netlink_ext_ack *extack);
 	void (*irq_on)(struct sluice_nic *nic);
 	void (*irq_off)(struct sluice_nic *nic);
 	irq_handler_t irq;
+	irq_handler_t irq_queue;
 	void (*link)(struct sluice_nic *nic, struct sluice_link *link);
 	void (*set_rx_mode)(struct sluice_nic *nic);
 	netdev_features_t (*fix_features)(netdev_features_t features);
-	void (*set_features)(struct sluice_nic *nic, netdev_features_t features);
+	int (*set_features)(struct sluice_nic *nic, netdev_features_t changed);
 	void (*vlan_filter)(struct sluice_nic *nic, u16 vid);
 	int (*get_link_ksettings)(struct sluice_nic *nic,
 				  struct ethtool_link_ksettings *ks);
@@ -247,7 +292,8 @@ struct sluice_hw_ops {
  * struct sluice_board - one device model: its backend and what it may do
  * @name: for people
  * @ops: slow path
- * @engine: datapath
+ * @ethtool_ops: what ethtool may ask
+ * @engine: datapath that the device is known to have
  * @quirks: bits that only the backend reads
  * @hw_size: bytes of the backend's private state
  * @max_ring: most descriptors of a ring
@@ -257,6 +303,7 @@ struct sluice_hw_ops {
 struct sluice_board {
 	const char *name;
 	const struct sluice_hw_ops *ops;
+	const struct ethtool_ops *ethtool_ops;
 	const struct sluice_engine *engine;
 	unsigned long quirks;
 	size_t hw_size;
@@ -276,17 +323,40 @@ enum sluice_state {
 };
 
 /**
+ * struct sluice_health - how to recover from a device that says what cannot be
+ * @devlink: where the administrator reads of it
+ * @reporter: of broken queues
+ * @work: reports and resets
+ * @broken: vector of the last queue that broke
+ * @ring: which of its rings
+ * @why: what it said
+ */
+struct sluice_health {
+	struct devlink *devlink;
+	struct devlink_health_reporter *reporter;
+	struct delayed_work work;
+	struct sluice_vector *broken;
+	const char *ring;
+	const char *why;
+};
+
+/**
  * struct sluice_nic - one network device
  * @netdev: the net_device this is the private part of
  * @pdev: its PCI function
  * @board: its model
- * @regs: BAR 0
+ * @engine: its datapath; the board's, unless its probe has chosen another
+ * @regs: registers, where the backend has mapped a BAR of them
  * @xdp_prog: attached program; written under RTNL, read once a poll
  * @vec: vectors
- * @nvec: how many
+ * @nvec: how many are in use
+ * @max_vec: how many there are, from probe on
  * @irqs: interrupts that were ours
  * @irqs_foreign: interrupts of a neighbour on the same line
- * @cfg: ring sizes; RTNL
+ * @cfg: ring sizes and channels; RTNL
+ * @max_ring: most descriptors of a ring; the board's, unless its probe found less
+ * @max_mtu: largest MTU; the board's, unless its probe found less
+ * @health: what happens when the device lies
  * @state: &enum sluice_state
  * @msg_enable: ethtool's message level
  * @resets: times the device was reset in operation
@@ -303,14 +373,19 @@ struct sluice_nic {
 	struct net_device *netdev;
 	struct pci_dev *pdev;
 	const struct sluice_board *board;
+	const struct sluice_engine *engine;
 	void __iomem *regs;
 	struct bpf_prog *xdp_prog;
 	struct sluice_vector *vec[SLUICE_MAX_VECTORS];
 	u32 nvec;
+	u32 max_vec;
 	u64 irqs;
 	u64 irqs_foreign;
 
 	struct sluice_config cfg;
+	u32 max_ring;
+	u32 max_mtu;
+	struct sluice_health health;
 	unsigned long state;
 	u32 msg_enable;
 	u64 resets;
@@ -322,6 +397,16 @@ struct sluice_nic {
 	DECLARE_BITMAP(vlans, VLAN_N_VID);
 	void *hw;
 };
+
+/* ethtool.c: for a board without and with MAC, PHY and NVM of its own. */
+extern const struct ethtool_ops sluice_ethtool_ops;
+extern const struct ethtool_ops sluice_ethtool_phy_ops;
+
+int sluice_map_bar(struct sluice_nic *nic, int bar);
+void sluice_queue_broken(struct sluice_vector *v, const char *ring,
+			 const char *why);
+int sluice_rebuild(struct sluice_nic *nic, const struct sluice_config *cfg,
+		   struct netlink_ext_ack *extack);
 
 int sluice_open(struct net_device *netdev);
 int sluice_stop(struct net_device *netdev);

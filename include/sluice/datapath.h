@@ -24,7 +24,7 @@ static __always_inline void sluice_poll_tx(const struct sluice_dp *dp,
 		__netif_tx_lock(v->nq, smp_processor_id());
 	else if (!__netif_tx_trylock(v->nq))
 		return;
-	sluice_tx_clean(dp, q, budget);
+	sluice_tx_reap(dp, q, budget);
 	__netif_tx_unlock(v->nq);
 }
 
@@ -69,7 +69,10 @@ static __always_inline int sluice_poll(const struct sluice_dp *dp,
 	if (unlikely(!budget))
 		return 0;
 	done = sluice_poll_rx(dp, v, budget);
-	if (done < budget && napi_complete_done(napi, done))
+	if (done == budget)
+		return done;
+	dp->rx_arm(v->rx);
+	if (napi_complete_done(napi, done))
 		dp->irq_enable(v);
 	return done;
 }
@@ -87,6 +90,7 @@ static __always_inline void sluice_rx_fill_all(const struct sluice_dp *dp,
 
 	q->head = 0;
 	q->kicked = 0;
+	dp->rx_init(q);
 	for (slot = 0; slot <= q->mask; slot++)
 		sluice_rx_post(dp, q, slot);
 }
@@ -95,13 +99,15 @@ static __always_inline void sluice_rx_fill_all(const struct sluice_dp *dp,
  * SLUICE_DP_DEFINE - make an engine out of a descriptor format
  * @name: prefix of everything it defines; sluice_##name##_engine is the result
  * @dp: static const struct sluice_dp
- * @rx_size: bytes of a receive descriptor
- * @tx_size: bytes of a transmit descriptor
+ * @rx_size: bytes of ring memory for each receive descriptor
+ * @tx_size: bytes of ring memory for each transmit descriptor
+ * @extra: bytes of ring memory beside them
+ * @hdr_len: as in @dp
  *
  * The stack's own indirect call (ndo_start_xmit, ndo_xdp_xmit, poll) lands in
  * code specialised for the format; there is none behind it.
  */
-#define SLUICE_DP_DEFINE(name, dp, rx_size, tx_size)			\
+#define SLUICE_DP_DEFINE(name, dp, rx_size, tx_size, extra, hdr_len)	\
 static netdev_tx_t sluice_##name##_xmit(struct sk_buff *skb,		\
 					struct net_device *netdev)	\
 {									\
@@ -124,6 +130,11 @@ static void sluice_##name##_rx_fill(struct sluice_rxq *q)		\
 	sluice_rx_fill_all(&(dp), q);					\
 }									\
 									\
+static void sluice_##name##_tx_init(struct sluice_txq *q)		\
+{									\
+	(dp).tx_init(q);						\
+}									\
+									\
 static void sluice_##name##_tx_drain(struct sluice_txq *q)		\
 {									\
 	sluice_tx_doorbell(&(dp), q);					\
@@ -132,9 +143,7 @@ static void sluice_##name##_tx_drain(struct sluice_txq *q)		\
 									\
 static bool sluice_##name##_rx_pending(const struct sluice_rxq *q)	\
 {									\
-	struct sluice_rx_cmpl c;					\
-									\
-	return (dp).rx_peek(q, &c);					\
+	return (dp).rx_ready(q);					\
 }									\
 									\
 static const struct net_device_ops sluice_##name##_netdev_ops = {	\
@@ -160,10 +169,13 @@ const struct sluice_engine sluice_##name##_engine = {			\
 	.netdev_ops	= &sluice_##name##_netdev_ops,			\
 	.poll		= sluice_##name##_poll,				\
 	.rx_fill	= sluice_##name##_rx_fill,			\
+	.tx_init	= sluice_##name##_tx_init,			\
 	.tx_drain	= sluice_##name##_tx_drain,			\
 	.rx_pending	= sluice_##name##_rx_pending,			\
 	.rx_desc_size	= rx_size,					\
 	.tx_desc_size	= tx_size,					\
+	.ring_extra	= extra,					\
+	.rx_hdr_len	= hdr_len,					\
 }
 
 #endif

@@ -39,6 +39,11 @@ struct sluice_vector;
 static_assert(SLUICE_RING_MIN - 1 >= SLUICE_TX_WORST + MAX_SKB_FRAGS + 1);
 
 /**
+ * SLUICE_DP_STATE - words that a descriptor format may keep in a ring
+ */
+#define SLUICE_DP_STATE		4
+
+/**
  * struct sluice_tx_slot - what one transmit descriptor points at
  * @skb: owner, of %SLUICE_TX_SKB
  * @xdpf: owner, of %SLUICE_TX_XDPF and %SLUICE_TX_XDP_TX
@@ -48,6 +53,8 @@ static_assert(SLUICE_RING_MIN - 1 >= SLUICE_TX_WORST + MAX_SKB_FRAGS + 1);
  * @packets: of a first slot: packets on the wire
  * @descs: of a first slot: descriptors of the frame, so the next frame's place
  * @kind: &enum sluice_tx_kind
+ * @done: of a first slot: the device has sent it; for formats that say so by
+ *	identifier
  */
 struct sluice_tx_slot {
 	union {
@@ -60,22 +67,29 @@ struct sluice_tx_slot {
 	u16 packets;
 	u16 descs;
 	u8 kind;
+	bool done;
 };
 
 /**
  * struct sluice_rxq - a receive ring
  * @desc: descriptors, device memory format
  * @page: buffer of each slot; every slot has one, always
+ * @posted: for each slot, how many had been posted before it, modulo 2^16: for
+ *	formats whose completions name a slot
  * @pool: where replacements come from
  * @doorbell: tail register
  * @mask: size - 1
+ * @buf_len: bytes of a frame that the device may write into one buffer
+ * @frame_size: bytes of memory a buffer has with headroom and tailroom
  * @vec: the vector that polls this ring
  * @stats: counters; they live in the vector and so outlive the ring
+ * @broken: the device has said what cannot be; nothing is taken any more
  * @head: free-running index of the next completion
  * @kicked: @head at the last doorbell
  * @chain_loss: why the frame being gathered is lost, or 0
  * @chain_len: buffers gathered so far of a frame of several
  * @chain: that frame
+ * @dp: state of the descriptor format
  * @xdp_rxq: what programs and frames know of this queue
  * @dma: bus address of @desc
  *
@@ -87,9 +101,12 @@ struct sluice_rxq {
 	__cacheline_group_begin_aligned(read_mostly);
 	void *desc;
 	struct page **page;
+	u16 *posted;
 	struct page_pool *pool;
 	void __iomem *doorbell;
 	u32 mask;
+	u32 buf_len;
+	u32 frame_size;
 	struct sluice_vector *vec;
 	struct sluice_rx_stats *stats;
 	__cacheline_group_end_aligned(read_mostly);
@@ -97,9 +114,11 @@ struct sluice_rxq {
 	__cacheline_group_begin_aligned(poll);
 	u32 head;
 	u32 kicked;
+	bool broken;
 	u16 chain_loss;
 	u16 chain_len;
 	struct sluice_xdp_buff chain;
+	u64 dp[SLUICE_DP_STATE];
 	__cacheline_group_end_aligned(poll);
 
 	__cacheline_group_begin_aligned(cold);
@@ -122,7 +141,9 @@ struct sluice_rxq {
  * @head: free-running index of the oldest descriptor not yet cleaned
  * @kicked: @tail at the last doorbell
  * @armed: the device has been asked for completion interrupts
+ * @broken: the device has said what cannot be; nothing completes any more
  * @ctx: the offload context the device last saw, 0 = none
+ * @dp: state of the descriptor format
  * @dma: bus address of @desc
  *
  * Everybody who fills or cleans holds the tx lock of @nq: ndo_start_xmit,
@@ -147,7 +168,9 @@ struct sluice_txq {
 	u32 head;
 	u32 kicked;
 	bool armed;
+	bool broken;
 	u64 ctx[2];
+	u64 dp[SLUICE_DP_STATE];
 	__cacheline_group_end_aligned(locked);
 
 	dma_addr_t dma;

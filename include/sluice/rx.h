@@ -43,8 +43,10 @@ static __always_inline void sluice_rx_keep(const struct sluice_dp *dp,
 {
 	dma_addr_t dma = page_pool_get_dma_addr(q->page[c->slot]);
 
-	dma_sync_single_range_for_device(q->pool->p.dev, dma, XDP_PACKET_HEADROOM,
-					 SLUICE_RX_BUF_LEN, DMA_BIDIRECTIONAL);
+	dma_sync_single_range_for_device(q->pool->p.dev, dma,
+					 XDP_PACKET_HEADROOM - dp->rx_hdr_len,
+					 q->buf_len + dp->rx_hdr_len,
+					 DMA_BIDIRECTIONAL);
 	sluice_rx_post(dp, q, c->slot);
 }
 
@@ -71,6 +73,7 @@ static __always_inline bool sluice_rx_replace(const struct sluice_dp *dp,
 
 /**
  * sluice_rx_loss() - is a completion unusable on its face?
+ * @q: the ring
  * @c: the completion
  * @min: fewest bytes it must have
  *
@@ -78,34 +81,57 @@ static __always_inline bool sluice_rx_replace(const struct sluice_dp *dp,
  * Context: any.
  * Return: the counter that names the loss, 0 if there is none.
  */
-static __always_inline u32 sluice_rx_loss(const struct sluice_rx_cmpl *c,
+static __always_inline u32 sluice_rx_loss(const struct sluice_rxq *q,
+					  const struct sluice_rx_cmpl *c,
 					  u32 min)
 {
 	if (unlikely(c->flags & SLUICE_RX_HW_ERR))
 		return SLUICE_RX_HW_ERR_DROP;
-	if (unlikely(c->len < min || c->len > SLUICE_RX_BUF_LEN))
+	if (unlikely(c->flags & SLUICE_RX_CHAIN_BAD))
+		return SLUICE_RX_CHAIN_ERR;
+	if (unlikely(c->len < min ||
+		     c->len > XDP_PACKET_HEADROOM + q->buf_len - c->off))
 		return SLUICE_RX_LENGTH_ERR;
 	return 0;
 }
 
 /**
+ * sluice_rx_sync() - take the received bytes over from the device
+ * @dp: descriptor format
+ * @q: the ring
+ * @c: the completion, its length bounded
+ *
+ * The pool counts from where a device may start to write.
+ * Context: NAPI.
+ */
+static __always_inline void sluice_rx_sync(const struct sluice_dp *dp,
+					   struct sluice_rxq *q,
+					   const struct sluice_rx_cmpl *c)
+{
+	page_pool_dma_sync_for_cpu(q->pool, q->page[c->slot],
+				   c->off + dp->rx_hdr_len - XDP_PACKET_HEADROOM,
+				   c->len);
+}
+
+/**
  * sluice_rx_head() - start an xdp_buff on the buffer of a slot
+ * @dp: descriptor format
  * @q: the ring
  * @c: the completion
  * @x: filled in
  * Context: NAPI.
  */
-static __always_inline void sluice_rx_head(struct sluice_rxq *q,
+static __always_inline void sluice_rx_head(const struct sluice_dp *dp,
+					   struct sluice_rxq *q,
 					   const struct sluice_rx_cmpl *c,
 					   struct sluice_xdp_buff *x)
 {
-	struct page *page = q->page[c->slot];
+	void *page = page_address(q->page[c->slot]);
 
-	page_pool_dma_sync_for_cpu(q->pool, page, 0, c->len);
-	net_prefetch(page_address(page) + XDP_PACKET_HEADROOM);
-	xdp_init_buff(&x->xdp, PAGE_SIZE, &q->xdp_rxq);
-	xdp_prepare_buff(&x->xdp, page_address(page), XDP_PACKET_HEADROOM,
-			 c->len, true);
+	sluice_rx_sync(dp, q, c);
+	net_prefetch(page + c->off);
+	xdp_init_buff(&x->xdp, q->frame_size, &q->xdp_rxq);
+	xdp_prepare_buff(&x->xdp, page, c->off, c->len, true);
 }
 
 /**
@@ -138,29 +164,57 @@ static __always_inline struct sk_buff *sluice_rx_build_skb(struct xdp_buff *xdp)
 		skb_metadata_set(skb, metasize);
 	if (unlikely(nr_frags))
 		xdp_update_skb_shared_info(skb, nr_frags, frags_size,
-					   nr_frags * PAGE_SIZE,
+					   nr_frags * xdp->frame_sz,
 					   xdp_buff_is_frag_pfmemalloc(xdp));
 	return skb;
 }
 
 /**
+ * sluice_rx_skb() - make a frame the stack's
+ * @dp: descriptor format
+ * @p: the poll
+ * @x: the frame
+ * @skb: filled in with the frame, or NULL
+ *
+ * Context: NAPI.
+ * Return: the counter that names the frame's fate.
+ */
+static __always_inline enum sluice_rx_counter
+sluice_rx_skb(const struct sluice_dp *dp, struct sluice_poll *p,
+	      struct sluice_xdp_buff *x, struct sk_buff **skb)
+{
+	*skb = sluice_rx_build_skb(&x->xdp);
+	if (unlikely(!*skb)) {
+		xdp_return_buff(&x->xdp);
+		return SLUICE_RX_SKB_FAIL;
+	}
+	if (dp->rx_offload && unlikely(x->flags & SLUICE_RX_PARTIAL) &&
+	    !dp->rx_offload(*skb, x)) {
+		dev_kfree_skb_any(*skb);
+		return SLUICE_RX_HDR_ERR;
+	}
+	return SLUICE_RX_PASSED;
+}
+
+/**
  * sluice_rx_pass() - hand a frame to the stack
+ * @dp: descriptor format
  * @p: the poll
  * @x: the frame
  * Context: NAPI.
  * Return: the counter that names its fate.
  */
 static __always_inline enum sluice_rx_counter
-sluice_rx_pass(struct sluice_poll *p, struct sluice_xdp_buff *x)
+sluice_rx_pass(const struct sluice_dp *dp, struct sluice_poll *p,
+	       struct sluice_xdp_buff *x)
 {
 	struct napi_struct *napi = &p->v->napi;
+	enum sluice_rx_counter fate;
 	struct sk_buff *skb;
 
-	skb = sluice_rx_build_skb(&x->xdp);
-	if (unlikely(!skb)) {
-		xdp_return_buff(&x->xdp);
-		return SLUICE_RX_SKB_FAIL;
-	}
+	fate = sluice_rx_skb(dp, p, x, &skb);
+	if (unlikely(fate != SLUICE_RX_PASSED))
+		return fate;
 	skb_record_rx_queue(skb, p->v->index);
 	skb->protocol = eth_type_trans(skb, napi->dev);
 	if (x->flags & SLUICE_RX_CSUM_OK)
@@ -173,12 +227,14 @@ sluice_rx_pass(struct sluice_poll *p, struct sluice_xdp_buff *x)
 
 /**
  * sluice_rx_deliver() - send a frame on its way; its pages are out of the ring
+ * @dp: descriptor format
  * @p: the poll
  * @x: the frame
  * @fate: where to
  * Context: NAPI.
  */
-static __always_inline void sluice_rx_deliver(struct sluice_poll *p,
+static __always_inline void sluice_rx_deliver(const struct sluice_dp *dp,
+					      struct sluice_poll *p,
 					      struct sluice_xdp_buff *x,
 					      enum sluice_rx_counter fate)
 {
@@ -190,7 +246,7 @@ static __always_inline void sluice_rx_deliver(struct sluice_poll *p,
 		fate = sluice_xdp_redirect(p, &x->xdp);
 		break;
 	case SLUICE_RX_PASSED:
-		fate = sluice_rx_pass(p, x);
+		fate = sluice_rx_pass(dp, p, x);
 		break;
 	default:
 		xdp_return_buff(&x->xdp);
@@ -224,16 +280,16 @@ static __always_inline void sluice_rx_single(const struct sluice_dp *dp,
 					     const struct sluice_rx_cmpl *c)
 {
 	struct sluice_xdp_buff x = { .vlan_tci = c->vlan_tci, .flags = c->flags };
-	u32 fate = sluice_rx_loss(c, ETH_HLEN);
+	u32 fate = sluice_rx_loss(p->q, c, ETH_HLEN);
 
 	if (likely(!fate)) {
-		sluice_rx_head(p->q, c, &x);
+		sluice_rx_head(dp, p->q, c, &x);
 		p->tally[SLUICE_RX_BYTES] += c->len;
-		fate = p->prog ? sluice_xdp_run(p, &x.xdp) : SLUICE_RX_PASSED;
+		fate = p->prog ? sluice_xdp_run(p, &x) : SLUICE_RX_PASSED;
 	}
 	if (sluice_rx_leaves(fate)) {
 		if (likely(sluice_rx_replace(dp, p->q, c))) {
-			sluice_rx_deliver(p, &x, fate);
+			sluice_rx_deliver(dp, p, &x, fate);
 			return;
 		}
 		fate = SLUICE_RX_ALLOC_FAIL;
@@ -245,25 +301,25 @@ static __always_inline void sluice_rx_single(const struct sluice_dp *dp,
 /**
  * sluice_rx_add_frag() - append a buffer to the frame being gathered
  * @q: the ring
- * @page: the buffer
- * @len: its bytes
+ * @page: the buffer, no longer in its slot
+ * @c: the completion
  * Context: NAPI.
  */
 static __always_inline void sluice_rx_add_frag(struct sluice_rxq *q,
-					       struct page *page, u32 len)
+					       struct page *page,
+					       const struct sluice_rx_cmpl *c)
 {
 	struct xdp_buff *xdp = &q->chain.xdp;
 	struct skb_shared_info *sinfo = xdp_get_shared_info_from_buff(xdp);
 
-	page_pool_dma_sync_for_cpu(q->pool, page, 0, len);
 	if (!xdp_buff_has_frags(xdp)) {
 		sinfo->nr_frags = 0;
 		sinfo->xdp_frags_size = 0;
 		xdp_buff_set_frags_flag(xdp);
 	}
 	skb_frag_fill_page_desc(&sinfo->frags[sinfo->nr_frags++], page,
-				XDP_PACKET_HEADROOM, len);
-	sinfo->xdp_frags_size += len;
+				c->off, c->len);
+	sinfo->xdp_frags_size += c->len;
 	if (page_is_pfmemalloc(page))
 		xdp_buff_set_frag_pfmemalloc(xdp);
 }
@@ -281,43 +337,48 @@ static __always_inline u32 sluice_rx_gather(const struct sluice_dp *dp,
 					    struct sluice_rxq *q,
 					    const struct sluice_rx_cmpl *c)
 {
-	u32 loss = sluice_rx_loss(c, q->chain_len ? 1 : ETH_HLEN);
+	u32 loss = sluice_rx_loss(q, c, q->chain_len ? 1 : ETH_HLEN);
 	struct page *page = q->page[c->slot];
 
 	if (unlikely(q->chain_len > SLUICE_RX_MAX_FRAGS))
 		loss = SLUICE_RX_CHAIN_ERR;
 	if (unlikely(loss))
 		return loss;
-	if (!q->chain_len)
-		sluice_rx_head(q, c, &q->chain);
+	if (!q->chain_len) {
+		q->chain.flags = c->flags;
+		sluice_rx_head(dp, q, c, &q->chain);
+	} else {
+		sluice_rx_sync(dp, q, c);
+	}
 	if (unlikely(!sluice_rx_replace(dp, q, c)))
 		return SLUICE_RX_ALLOC_FAIL;
 	if (q->chain_len++)
-		sluice_rx_add_frag(q, page, c->len);
+		sluice_rx_add_frag(q, page, c);
 	return 0;
 }
 
 /**
  * sluice_rx_finish() - the last buffer of a frame of several has come
+ * @dp: descriptor format
  * @p: the poll
  * @c: the completion
  * Context: NAPI.
  */
-static __always_inline void sluice_rx_finish(struct sluice_poll *p,
+static __always_inline void sluice_rx_finish(const struct sluice_dp *dp,
+					     struct sluice_poll *p,
 					     const struct sluice_rx_cmpl *c)
 {
 	struct sluice_rxq *q = p->q;
 	u32 fate = q->chain_loss;
 
 	q->chain.vlan_tci = c->vlan_tci;
-	q->chain.flags = c->flags;
+	q->chain.flags |= c->flags;
 	if (likely(!fate)) {
 		p->tally[SLUICE_RX_BYTES] += xdp_get_buff_len(&q->chain.xdp);
-		fate = p->prog ? sluice_xdp_run(p, &q->chain.xdp) :
-				 SLUICE_RX_PASSED;
+		fate = p->prog ? sluice_xdp_run(p, &q->chain) : SLUICE_RX_PASSED;
 	}
 	if (likely(q->chain_len))
-		sluice_rx_deliver(p, &q->chain, fate);
+		sluice_rx_deliver(dp, p, &q->chain, fate);
 	else
 		p->tally[fate]++;
 	q->chain_loss = 0;
@@ -348,7 +409,7 @@ static __always_inline void sluice_rx_one(const struct sluice_dp *dp,
 	if (q->chain_loss)
 		sluice_rx_keep(dp, q, c);
 	if (eop)
-		sluice_rx_finish(p, c);
+		sluice_rx_finish(dp, p, c);
 }
 
 /**
@@ -369,9 +430,8 @@ static __always_inline void sluice_rx_doorbell(const struct sluice_dp *dp,
 		return;
 	trace_sluice_doorbell(p->v->napi.dev, p->v->index, false,
 			      q->head - q->kicked);
-	dp->rx_kick(q);
+	p->tally[SLUICE_RX_DOORBELLS] += dp->rx_kick(q);
 	q->kicked = q->head;
-	p->tally[SLUICE_RX_DOORBELLS]++;
 }
 
 /**

@@ -25,8 +25,11 @@
  * @SLUICE_RX_LENGTH_ERR: loss: the device wrote a length that cannot be
  * @SLUICE_RX_CHAIN_ERR: loss: more buffers than a frame can have
  * @SLUICE_RX_HW_ERR_DROP: loss: the device marked the frame bad
+ * @SLUICE_RX_HDR_ERR: loss: what the device says of the frame's headers cannot be
+ * @SLUICE_RX_XDP_PARTIAL: loss: frame without checksum or uncut, program attached
  * @SLUICE_RX_DOORBELLS: writes of the tail register (not frames)
  * @SLUICE_RX_POLLS: NAPI polls (not frames)
+ * @SLUICE_RX_RING_ERR: completions that cannot be; the queue stops (not frames)
  * @SLUICE_RX_COUNTERS: how many there are
  */
 enum sluice_rx_counter {
@@ -46,8 +49,11 @@ enum sluice_rx_counter {
 	SLUICE_RX_LENGTH_ERR,
 	SLUICE_RX_CHAIN_ERR,
 	SLUICE_RX_HW_ERR_DROP,
+	SLUICE_RX_HDR_ERR,
+	SLUICE_RX_XDP_PARTIAL,
 	SLUICE_RX_DOORBELLS,
 	SLUICE_RX_POLLS,
+	SLUICE_RX_RING_ERR,
 	SLUICE_RX_COUNTERS,
 };
 
@@ -67,6 +73,7 @@ enum sluice_rx_counter {
  * @SLUICE_TX_WAKES: times it was woken
  * @SLUICE_TX_DOORBELLS: writes of the tail register
  * @SLUICE_TX_TIMEOUTS: hangs seen by the stack's watchdog
+ * @SLUICE_TX_RING_ERR: completions that cannot be; the queue stops
  * @SLUICE_TX_COUNTERS: how many there are
  */
 enum sluice_tx_counter {
@@ -84,6 +91,7 @@ enum sluice_tx_counter {
 	SLUICE_TX_WAKES,
 	SLUICE_TX_DOORBELLS,
 	SLUICE_TX_TIMEOUTS,
+	SLUICE_TX_RING_ERR,
 	SLUICE_TX_COUNTERS,
 };
 
@@ -121,6 +129,22 @@ sluice_rx_stats_publish(struct sluice_rx_stats *stats, const u32 *tally)
 	u64_stats_update_begin(&stats->syncp);
 	for (i = 0; i < SLUICE_RX_COUNTERS; i++)
 		u64_stats_add(&stats->count[i], tally[i]);
+	u64_stats_update_end(&stats->syncp);
+}
+
+/**
+ * sluice_rx_stats_add() - add to one receive counter, outside of a tally
+ * @stats: counters of the queue
+ * @which: the counter
+ * @value: how much
+ * Context: the queue's NAPI.
+ */
+static __always_inline void
+sluice_rx_stats_add(struct sluice_rx_stats *stats, enum sluice_rx_counter which,
+		    u64 value)
+{
+	u64_stats_update_begin(&stats->syncp);
+	u64_stats_add(&stats->count[which], value);
 	u64_stats_update_end(&stats->syncp);
 }
 

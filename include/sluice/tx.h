@@ -71,27 +71,21 @@ sluice_tx_add(const struct sluice_dp *dp, struct sluice_txq *q, dma_addr_t dma,
 }
 
 /**
- * sluice_tx_offload_tso() - describe the segmentation of a GSO frame
+ * sluice_tx_clear_length() - take the length out of a GSO frame's checksums
  * @skb: the frame
- * @o: filled in
  *
- * The device adds the length of each segment to the pseudo-header sum, so the
- * field starts with the sum over everything else.
+ * A device that adds the length of each segment to the pseudo-header sum itself
+ * wants the field to start with the sum over everything else.
  * Context: tx lock.
  * Return: 0, or negative errno if the headers cannot be made private.
  */
-static __always_inline int sluice_tx_offload_tso(struct sk_buff *skb,
-						 struct sluice_tx_offload *o)
+static __always_inline int sluice_tx_clear_length(struct sk_buff *skb)
 {
 	int err = skb_cow_head(skb, 0);
 	struct iphdr *iph;
 
 	if (unlikely(err))
 		return err;
-	o->hdr_len = skb_tcp_all_headers(skb);
-	o->paylen = skb->len - o->hdr_len;
-	o->mss = skb_shinfo(skb)->gso_size;
-	o->flags |= SLUICE_TX_TSO | SLUICE_TX_TCP;
 	if (skb_shinfo(skb)->gso_type & SKB_GSO_TCPV6) {
 		tcp_v6_gso_csum_prep(skb);
 		return 0;
@@ -101,18 +95,44 @@ static __always_inline int sluice_tx_offload_tso(struct sk_buff *skb,
 	iph->check = 0;
 	tcp_hdr(skb)->check = ~csum_tcpudp_magic(iph->saddr, iph->daddr, 0,
 						 IPPROTO_TCP, 0);
-	o->flags |= SLUICE_TX_IPV4;
 	return 0;
 }
 
 /**
+ * sluice_tx_offload_tso() - describe the segmentation of a GSO frame
+ * @dp: descriptor format
+ * @skb: the frame
+ * @o: filled in
+ * Context: tx lock.
+ * Return: 0, or negative errno if the headers cannot be made private.
+ */
+static __always_inline int sluice_tx_offload_tso(const struct sluice_dp *dp,
+						 struct sk_buff *skb,
+						 struct sluice_tx_offload *o)
+{
+	const struct skb_shared_info *sinfo = skb_shinfo(skb);
+
+	o->hdr_len = skb_tcp_all_headers(skb);
+	o->paylen = skb->len - o->hdr_len;
+	o->mss = sinfo->gso_size;
+	o->flags |= SLUICE_TX_TSO | SLUICE_TX_TCP;
+	if (sinfo->gso_type & SKB_GSO_TCPV4)
+		o->flags |= SLUICE_TX_IPV4;
+	if (sinfo->gso_type & SKB_GSO_TCP_ECN)
+		o->flags |= SLUICE_TX_ECN;
+	return dp->tx_sums_length ? sluice_tx_clear_length(skb) : 0;
+}
+
+/**
  * sluice_tx_offload_parse() - what the stack asks the device to do
+ * @dp: descriptor format
  * @skb: the frame
  * @o: filled in
  * Context: tx lock.
  * Return: 0, or negative errno if the headers cannot be prepared.
  */
-static __always_inline int sluice_tx_offload_parse(struct sk_buff *skb,
+static __always_inline int sluice_tx_offload_parse(const struct sluice_dp *dp,
+						   struct sk_buff *skb,
 						   struct sluice_tx_offload *o)
 {
 	if (skb_vlan_tag_present(skb)) {
@@ -127,7 +147,7 @@ static __always_inline int sluice_tx_offload_parse(struct sk_buff *skb,
 	o->csum_off = o->l4_off + skb->csum_offset;
 	if (skb->csum_offset == offsetof(struct tcphdr, check))
 		o->flags |= SLUICE_TX_TCP;
-	return skb_is_gso(skb) ? sluice_tx_offload_tso(skb, o) : 0;
+	return skb_is_gso(skb) ? sluice_tx_offload_tso(dp, skb, o) : 0;
 }
 
 /**
@@ -182,8 +202,8 @@ sluice_tx_begin(const struct sluice_dp *dp, struct sluice_txq *q,
 
 	first->kind = kind;
 	first->len = 0;
-	if ((o->flags & (SLUICE_TX_CSUM | SLUICE_TX_TSO)) &&
-	    dp->tx_ctx(q, q->tail, o))
+	first->done = false;
+	if (dp->tx_ctx(q, q->tail, o))
 		q->tail++;
 	return first;
 }
@@ -199,6 +219,7 @@ sluice_tx_begin(const struct sluice_dp *dp, struct sluice_txq *q,
 static __always_inline void sluice_tx_abort(struct sluice_txq *q, u32 start)
 {
 	sluice_tx_release_pieces(q, start, q->tail - start);
+	sluice_tx_slot(q, start)->kind = SLUICE_TX_NONE;
 	q->tail = start;
 	q->ctx[0] = 0;
 }
@@ -252,9 +273,9 @@ static __always_inline void sluice_tx_doorbell(const struct sluice_dp *dp,
 		return;
 	trace_sluice_doorbell(q->vec->napi.dev, q->vec->index, true,
 			      q->tail - q->kicked);
-	dp->tx_kick(q);
 	q->kicked = q->tail;
-	sluice_tx_stats_add(q->stats, SLUICE_TX_DOORBELLS, 1);
+	if (dp->tx_kick(q))
+		sluice_tx_stats_add(q->stats, SLUICE_TX_DOORBELLS, 1);
 }
 
 /**
@@ -337,7 +358,7 @@ static __always_inline void sluice_tx_clean(const struct sluice_dp *dp,
 		struct sluice_tx_slot *first = sluice_tx_slot(q, head);
 		u32 descs = first->descs;
 
-		if (!dp->tx_done(q, head + descs - 1))
+		if (!dp->tx_done(q, head, head + descs - 1))
 			break;
 		if (first->kind != SLUICE_TX_SKB &&
 		    unlikely(in_hardirq() || !in_softirq())) {
@@ -361,27 +382,26 @@ static __always_inline void sluice_tx_clean(const struct sluice_dp *dp,
 }
 
 /**
- * sluice_tx_reap() - after a doorbell: clean at once, or ask to be told
+ * sluice_tx_reap() - clean, and ask to be told of what is still under way
  * @dp: descriptor format
  * @q: the ring
+ * @budget: NAPI's, 0 outside of NAPI
  *
  * An emulated device has often sent everything by the time the doorbell's
  * register write returns (QEMU's e1000 always has): the frames are free without
  * an interrupt, which would also hold back the interrupt of the reply. Where it
- * has not, completion interrupts are switched on and stay on.
+ * has not, a completion interrupt is asked for; with some formats once for all.
  * Context: tx lock, BH off.
  */
 static __always_inline void sluice_tx_reap(const struct sluice_dp *dp,
-					   struct sluice_txq *q)
+					   struct sluice_txq *q, int budget)
 {
-	for (;;) {
-		sluice_tx_clean(dp, q, 0);
-		if (likely(q->head == q->kicked) || q->armed)
-			return;
-		/* What was sent before the request may raise no interrupt. */
-		q->armed = true;
-		dp->tx_arm(q);
-	}
+	sluice_tx_clean(dp, q, budget);
+	if (likely(q->head == q->kicked) || q->armed)
+		return;
+	q->armed = dp->tx_arm(q);
+	/* What was sent before the request may raise no interrupt. */
+	sluice_tx_clean(dp, q, budget);
 }
 
 /**
@@ -394,7 +414,7 @@ static __always_inline void sluice_tx_flush(const struct sluice_dp *dp,
 					    struct sluice_txq *q)
 {
 	sluice_tx_doorbell(dp, q);
-	sluice_tx_reap(dp, q);
+	sluice_tx_reap(dp, q, 0);
 }
 
 /**
@@ -451,7 +471,7 @@ static __always_inline bool sluice_tx_take(const struct sluice_dp *dp,
 	sluice_tx_stats_add(q->stats, SLUICE_TX_ACCEPTED, 1);
 	if (unlikely(skb_put_padto(skb, dp->tx_min_len)))
 		return sluice_tx_drop(q, NULL, SLUICE_TX_PAD_ERR);
-	if (unlikely(sluice_tx_offload_parse(skb, &o)))
+	if (unlikely(sluice_tx_offload_parse(dp, skb, &o)))
 		return sluice_tx_drop(q, skb, SLUICE_TX_OFFLOAD_ERR);
 	if (unlikely(sluice_tx_map_skb(dp, q, skb, &o)))
 		return sluice_tx_drop(q, skb, SLUICE_TX_DMA_ERR);

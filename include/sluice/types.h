@@ -24,7 +24,7 @@
  */
 
 /**
- * SLUICE_RX_BUF_LEN - bytes the device may write into one buffer
+ * SLUICE_RX_BUF_LEN - bytes the device may write into one buffer, as a rule
  *
  * The largest power of two that leaves room for headroom and skb_shared_info
  * in a 4 KiB page; Intel's RCTL.BSIZE offers powers of two only.
@@ -40,11 +40,14 @@
 #define SLUICE_RX_MAX_FRAGS	min_t(u32, MAX_SKB_FRAGS, 16)
 
 /**
- * SLUICE_XDP_LINEAR_MTU - largest MTU whose frames, tagged, fit one buffer
- *
- * Above it a program must support frags.
+ * SLUICE_RX_TAILROOM - bytes behind a buffer's data that belong to the stack
  */
-#define SLUICE_XDP_LINEAR_MTU	(SLUICE_RX_BUF_LEN - ETH_HLEN - VLAN_HLEN)
+#define SLUICE_RX_TAILROOM	SKB_DATA_ALIGN(sizeof(struct skb_shared_info))
+
+/**
+ * SLUICE_RX_LONGEST - bytes of Ethernet header and tag beside the MTU
+ */
+#define SLUICE_RX_LONGEST	(ETH_HLEN + VLAN_HLEN)
 
 /**
  * enum sluice_rx_flags - what a completed receive descriptor says
@@ -52,24 +55,31 @@
  * @SLUICE_RX_VLAN: the device took a tag out; it is in &sluice_rx_cmpl.vlan_tci
  * @SLUICE_RX_CSUM_OK: the device verified the L4 checksum and found it right
  * @SLUICE_RX_HW_ERR: the device marked the frame bad
+ * @SLUICE_RX_CHAIN_BAD: the device says how many buffers the frame has, and it
+ *	cannot have as many
+ * @SLUICE_RX_PARTIAL: the sender left checksum or segmentation to who receives
  */
 enum sluice_rx_flags {
 	SLUICE_RX_EOP		= BIT(0),
 	SLUICE_RX_VLAN		= BIT(1),
 	SLUICE_RX_CSUM_OK	= BIT(2),
 	SLUICE_RX_HW_ERR	= BIT(3),
+	SLUICE_RX_CHAIN_BAD	= BIT(4),
+	SLUICE_RX_PARTIAL	= BIT(5),
 };
 
 /**
  * struct sluice_rx_cmpl - one completed receive descriptor, decoded
  * @slot: ring slot whose buffer was filled
+ * @off: offset of the data in the page
  * @len: bytes written, as the device says; not yet bounded
  * @vlan_tci: tag control information, valid with %SLUICE_RX_VLAN
  * @flags: &enum sluice_rx_flags
  */
 struct sluice_rx_cmpl {
 	u32 slot;
-	u16 len;
+	u32 len;
+	u16 off;
 	u16 vlan_tci;
 	u8 flags;
 };
@@ -78,7 +88,7 @@ struct sluice_rx_cmpl {
  * struct sluice_xdp_buff - xdp_buff with the descriptor's metadata behind it
  * @xdp: what the program sees; first, as metadata kfuncs are handed its address
  * @vlan_tci: the stripped tag
- * @flags: &enum sluice_rx_flags of the frame's last descriptor
+ * @flags: &enum sluice_rx_flags of all the frame's descriptors
  */
 struct sluice_xdp_buff {
 	struct xdp_buff xdp;
@@ -96,6 +106,7 @@ static_assert(offsetof(struct sluice_xdp_buff, xdp) == 0);
  * @SLUICE_TX_TCP: the L4 header is TCP
  * @SLUICE_TX_VLAN: insert &sluice_tx_offload.vlan_tci
  * @SLUICE_TX_LAST: this piece ends the frame
+ * @SLUICE_TX_ECN: with %SLUICE_TX_TSO: only the first segment may carry CWR
  */
 enum sluice_tx_flags {
 	SLUICE_TX_CSUM	= BIT(0),
@@ -104,6 +115,7 @@ enum sluice_tx_flags {
 	SLUICE_TX_TCP	= BIT(3),
 	SLUICE_TX_VLAN	= BIT(4),
 	SLUICE_TX_LAST	= BIT(5),
+	SLUICE_TX_ECN	= BIT(6),
 };
 
 /**

@@ -40,19 +40,25 @@ struct sluice_poll {
 /**
  * sluice_xdp_run() - ask the program about a frame
  * @p: the poll
- * @xdp: the frame
+ * @x: the frame
  *
  * A program that knows no frags must not see a frame of several buffers: it
- * would judge, or rewrite, a part and take it for the whole.
+ * would judge, or rewrite, a part and take it for the whole. Nor may any see a
+ * frame without checksum, as XDP_TX and redirect would send it so; a device that
+ * delivers such is told to stop before the program is attached, but some may be
+ * under way.
  * Context: NAPI.
  * Return: the counter that names the frame's fate so far.
  */
 static __always_inline enum sluice_rx_counter
-sluice_xdp_run(struct sluice_poll *p, struct xdp_buff *xdp)
+sluice_xdp_run(struct sluice_poll *p, struct sluice_xdp_buff *x)
 {
 	struct net_device *netdev = p->v->napi.dev;
+	struct xdp_buff *xdp = &x->xdp;
 	u32 act;
 
+	if (unlikely(x->flags & SLUICE_RX_PARTIAL))
+		return SLUICE_RX_XDP_PARTIAL;
 	if (unlikely(xdp_buff_has_frags(xdp) && !p->prog->aux->xdp_has_frags))
 		return SLUICE_RX_XDP_NO_FRAGS;
 	act = bpf_prog_run_xdp(p->prog, xdp);
@@ -207,20 +213,21 @@ static __always_inline int
 sluice_xdpf_queue(const struct sluice_dp *dp, struct sluice_txq *q,
 		  struct xdp_frame *xdpf, enum sluice_tx_kind kind)
 {
-	struct sluice_tx_slot *first = sluice_tx_slot(q, q->tail);
 	struct sluice_tx_offload o = {};
+	struct sluice_tx_slot *first;
 	u32 start = q->tail;
 
-	if (sluice_txq_room(q) < SLUICE_TX_WORST + sluice_xdpf_descs(xdpf))
+	if (sluice_txq_room(q) < SLUICE_TX_WORST + dp->tx_hdr_descs +
+				 sluice_xdpf_descs(xdpf))
 		return -ENOSPC;
 	sluice_xdpf_pad(xdpf, dp->tx_min_len);
+	first = sluice_tx_begin(dp, q, &o, kind);
 	if (kind == SLUICE_TX_XDP_TX) {
 		sluice_xdpf_put_own(dp, q, xdpf, &o);
 	} else if (unlikely(sluice_xdpf_map_foreign(dp, q, xdpf, &o))) {
 		sluice_tx_abort(q, start);
 		return -ENOMEM;
 	}
-	first->kind = kind;
 	first->xdpf = xdpf;
 	first->descs = q->tail - start;
 	first->packets = 1;

@@ -5,6 +5,7 @@
 #include <linux/etherdevice.h>
 #include "e1000.h"
 
+#define E1000_BAR		0
 #define E1000_MAX_MTU		16110	/* 16128 bytes with headers and FCS */
 #define E1000_MAX_RING		4096
 #define E1000_MAX_OFFSET	255	/* context offsets are bytes (3.3.6) */
@@ -56,7 +57,7 @@ static void e1000_start_tx(struct sluice_nic *nic)
 	e1000_write(nic, E1000_TDBAL, lower_32_bits(q->dma));
 	e1000_write(nic, E1000_TDBAH, upper_32_bits(q->dma));
 	e1000_write(nic, E1000_TDLEN,
-		    (q->mask + 1) * nic->board->engine->tx_desc_size);
+		    (q->mask + 1) * nic->engine->tx_desc_size);
 	e1000_write(nic, E1000_TDH, 0);
 	e1000_write(nic, E1000_TDT, 0);
 	e1000_write(nic, E1000_TIPG, E1000_TIPG_COPPER);
@@ -75,7 +76,7 @@ static void e1000_start_rx(struct sluice_nic *nic)
 	e1000_write(nic, E1000_RDBAL, lower_32_bits(q->dma));
 	e1000_write(nic, E1000_RDBAH, upper_32_bits(q->dma));
 	e1000_write(nic, E1000_RDLEN,
-		    (q->mask + 1) * nic->board->engine->rx_desc_size);
+		    (q->mask + 1) * nic->engine->rx_desc_size);
 	e1000_write(nic, E1000_RDH, 0);
 	e1000_write(nic, E1000_RDT, 0);
 	netif_addr_lock_bh(nic->netdev);
@@ -84,16 +85,16 @@ static void e1000_start_rx(struct sluice_nic *nic)
 	e1000_write(nic, E1000_RDT, q->mask);
 }
 
-static void e1000_set_features(struct sluice_nic *nic,
-			       netdev_features_t features)
+static int e1000_set_features(struct sluice_nic *nic, netdev_features_t changed)
 {
 	u32 ctrl = e1000_read(nic, E1000_CTRL) & ~E1000_CTRL_VME;
 
-	if (features & NETIF_F_HW_VLAN_CTAG_RX)
+	if (nic->features & NETIF_F_HW_VLAN_CTAG_RX)
 		ctrl |= E1000_CTRL_VME;
 	e1000_write(nic, E1000_CTRL, ctrl);
-	e1000_write(nic, E1000_RXCSUM, features & NETIF_F_RXCSUM ?
+	e1000_write(nic, E1000_RXCSUM, nic->features & NETIF_F_RXCSUM ?
 		    E1000_RXCSUM_TUOFL | E1000_RXCSUM_IPOFL : 0);
+	return 0;
 }
 
 /* The 8254x inserts tags only in the mode in which it also strips them: both are
@@ -113,7 +114,7 @@ static void e1000_start(struct sluice_nic *nic)
 	ctrl &= ~(E1000_CTRL_RFCE | E1000_CTRL_TFCE);
 	e1000_write(nic, E1000_CTRL, ctrl | E1000_CTRL_SLU | e1000_hw(nic)->flow);
 	e1000_write(nic, E1000_VET, ETH_P_8021Q);
-	e1000_set_features(nic, nic->features);
+	e1000_set_features(nic, 0);
 	WRITE_ONCE(e1000_hw(nic)->ims, E1000_IRQ_DEFAULT);
 	if (nic->features & NETIF_F_LOOPBACK)
 		e1000_loopback(nic, true);
@@ -294,6 +295,9 @@ static int e1000_probe(struct sluice_nic *nic)
 	struct e1000_hw *hw = e1000_hw(nic);
 	int err;
 
+	err = sluice_map_bar(nic, E1000_BAR);
+	if (err)
+		return err;
 	err = e1000_reset(nic);
 	if (err)
 		return dev_err_probe(&nic->pdev->dev, err,
@@ -350,6 +354,7 @@ static const struct sluice_hw_ops e1000_ops = {
 	{							\
 		.name		= _name,			\
 		.ops		= &e1000_ops,			\
+		.ethtool_ops	= &sluice_ethtool_phy_ops,	\
 		.engine		= &sluice_e1000_engine,		\
 		.quirks		= _quirks,			\
 		.hw_size	= sizeof(struct e1000_hw),	\

@@ -5,7 +5,23 @@
 #include "e1000.h"
 #include "e1000_desc.h"
 
-static __always_inline bool e1000_rx_peek(const struct sluice_rxq *q,
+static __always_inline void e1000_rx_init(struct sluice_rxq *q)
+{
+}
+
+static __always_inline bool e1000_rx_ready(const struct sluice_rxq *q)
+{
+	const struct e1000_rx_desc *d = (struct e1000_rx_desc *)q->desc +
+					(q->head & q->mask);
+
+	if (!(READ_ONCE(d->status) & E1000_RXD_DD))
+		return false;
+	/* Whoever sees it may look at what came with it. */
+	dma_rmb();
+	return true;
+}
+
+static __always_inline bool e1000_rx_peek(struct sluice_rxq *q,
 					  struct sluice_rx_cmpl *c)
 {
 	u32 slot = q->head & q->mask;
@@ -17,6 +33,7 @@ static __always_inline bool e1000_rx_peek(const struct sluice_rxq *q,
 	/* Length, errors and tag were written before DD. */
 	dma_rmb();
 	c->slot = slot;
+	c->off = XDP_PACKET_HEADROOM;
 	c->len = le16_to_cpu(READ_ONCE(d->length));
 	c->vlan_tci = le16_to_cpu(READ_ONCE(d->special));
 	c->flags = e1000_rxd_flags(status, READ_ONCE(d->errors));
@@ -35,9 +52,15 @@ static __always_inline void e1000_rx_post(struct sluice_rxq *q, u32 slot,
 }
 
 /* writel() orders the descriptors before the tail. */
-static __always_inline void e1000_rx_kick(struct sluice_rxq *q)
+static __always_inline bool e1000_rx_kick(struct sluice_rxq *q)
 {
 	writel((q->head - 1) & q->mask, q->doorbell);
+	return true;
+}
+
+static __always_inline void e1000_tx_init(struct sluice_txq *q)
+{
+	q->ctx[0] = 0;
 }
 
 /* The context is kept by the device until the next one (3.3.5), so flows that
@@ -49,8 +72,12 @@ static __always_inline bool e1000_tx_ctx(struct sluice_txq *q, u32 index,
 {
 	struct e1000_ctx_desc *d = (struct e1000_ctx_desc *)q->desc +
 				   (index & q->mask);
-	u64 offsets = e1000_ctx_offsets(o), command = e1000_ctx_command(o);
+	u64 offsets, command;
 
+	if (!(o->flags & (SLUICE_TX_CSUM | SLUICE_TX_TSO)))
+		return false;
+	offsets = e1000_ctx_offsets(o);
+	command = e1000_ctx_command(o);
 	if (q->ctx[0] == offsets && q->ctx[1] == command &&
 	    !(o->flags & SLUICE_TX_TSO))
 		return false;
@@ -73,15 +100,17 @@ static __always_inline void e1000_tx_put(struct sluice_txq *q, u32 index,
 	d->upper = cpu_to_le32(e1000_txd_upper(o));
 }
 
-static __always_inline void e1000_tx_kick(struct sluice_txq *q)
+static __always_inline bool e1000_tx_kick(struct sluice_txq *q)
 {
 	writel(q->tail & q->mask, q->doorbell);
+	return true;
 }
 
-static __always_inline bool e1000_tx_done(const struct sluice_txq *q, u32 index)
+static __always_inline bool e1000_tx_done(struct sluice_txq *q, u32 first,
+					  u32 last)
 {
 	const struct e1000_tx_desc *d = (struct e1000_tx_desc *)q->desc +
-					(index & q->mask);
+					(last & q->mask);
 
 	if (!(READ_ONCE(d->upper) & cpu_to_le32(E1000_TXD_DD)))
 		return false;
@@ -90,13 +119,18 @@ static __always_inline bool e1000_tx_done(const struct sluice_txq *q, u32 index)
 	return true;
 }
 
-static __always_inline void e1000_tx_arm(struct sluice_txq *q)
+static __always_inline bool e1000_tx_arm(struct sluice_txq *q)
 {
 	struct sluice_nic *nic = q->vec->nic;
 	struct e1000_hw *hw = e1000_hw(nic);
 
 	WRITE_ONCE(hw->ims, hw->ims | E1000_IRQ_TXDW);
 	e1000_write(nic, E1000_IMS, E1000_IRQ_TXDW);
+	return true;
+}
+
+static __always_inline void e1000_rx_arm(struct sluice_rxq *q)
+{
 }
 
 /* See e1000_irq() for who masks, and why not always. */
@@ -109,18 +143,23 @@ static __always_inline void e1000_irq_enable(struct sluice_vector *v)
 }
 
 static const struct sluice_dp e1000_dp = {
+	.rx_init	= e1000_rx_init,
+	.rx_ready	= e1000_rx_ready,
 	.rx_peek	= e1000_rx_peek,
 	.rx_post	= e1000_rx_post,
 	.rx_kick	= e1000_rx_kick,
+	.tx_init	= e1000_tx_init,
 	.tx_ctx		= e1000_tx_ctx,
 	.tx_put		= e1000_tx_put,
 	.tx_kick	= e1000_tx_kick,
 	.tx_done	= e1000_tx_done,
 	.tx_arm		= e1000_tx_arm,
+	.rx_arm		= e1000_rx_arm,
 	.irq_enable	= e1000_irq_enable,
 	/* Padding by the device may corrupt frames (in-tree e1000's remark). */
 	.tx_min_len	= ETH_ZLEN,
+	.tx_sums_length	= true,
 };
 
 SLUICE_DP_DEFINE(e1000, e1000_dp, sizeof(struct e1000_rx_desc),
-		 sizeof(struct e1000_tx_desc));
+		 sizeof(struct e1000_tx_desc), 0, 0);

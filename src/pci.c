@@ -20,6 +20,8 @@ static const struct pci_device_id sluice_pci_ids[] = {
 	{ PCI_VDEVICE(INTEL, 0x100c), (kernel_ulong_t)&sluice_82544gc },
 	{ PCI_VDEVICE(INTEL, 0x100e), (kernel_ulong_t)&sluice_82540em },
 	{ PCI_VDEVICE(INTEL, 0x100f), (kernel_ulong_t)&sluice_82545em },
+	{ PCI_VDEVICE(REDHAT_QUMRANET, 0x1000), (kernel_ulong_t)&sluice_virtio_net },
+	{ PCI_VDEVICE(REDHAT_QUMRANET, 0x1041), (kernel_ulong_t)&sluice_virtio_net },
 	{ }
 };
 

@@ -15,4 +15,7 @@ extern const struct sluice_board sluice_82545em;
 /* Intel 82544GC, 8086:100c; src/hw/e1000.c */
 extern const struct sluice_board sluice_82544gc;
 
+/* virtio-net, 1af4:1041 and 1af4:1000; src/hw/vnet.c */
+extern const struct sluice_board sluice_virtio_net;
+
 #endif

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Checksums and segmentation: what the device does for us when we send, and what
+ * it leaves to us when we receive.
+ *
+ * The second kind (GUEST_*) depends on what runs: nobody wants uncut frames who
+ * has not asked for them (GRO_HW), and an XDP program none without checksum. It
+ * is changed by a command; a device without that is reset, as in-tree virtio_net
+ * does not dare.
+ */
+
+#include "vnet.h"
+#include "vnet_hdr_desc.h"
+
+#define VNET_GUEST_TSO	(BIT_ULL(VIRTIO_NET_F_GUEST_TSO4) | \
+			 BIT_ULL(VIRTIO_NET_F_GUEST_TSO6) | \
+			 BIT_ULL(VIRTIO_NET_F_GUEST_ECN))
+#define VNET_GUEST	(VNET_GUEST_TSO | BIT_ULL(VIRTIO_NET_F_GUEST_CSUM))
+
+/* Two pages: 64 KiB then fit into what the engine takes for one frame. */
+#define VNET_GRO_BUF_LEN	(2 * PAGE_SIZE - XDP_PACKET_HEADROOM - \
+				 SLUICE_RX_TAILROOM)
+
+/* Checks all it takes over, as the stack relies on it. Not inline: the kernel's
+ * parser calls the device's own.
+ */
+bool vnet_rx_offload(struct sk_buff *skb, const struct sluice_xdp_buff *x)
+{
+	struct virtio_net_hdr_v1 hdr = vnet_hdr_read(x->xdp.data_hard_start);
+
+	return !virtio_net_hdr_to_skb(skb, (struct virtio_net_hdr *)&hdr, true);
+}
+
+/* What the stack has set, and the program if there is one, wants of the device. */
+static u64 vnet_wanted_guest(struct sluice_nic *nic, bool xdp)
+{
+	u64 wanted = 0;
+
+	if (xdp || !(nic->features & NETIF_F_RXCSUM))
+		return 0;
+	wanted |= BIT_ULL(VIRTIO_NET_F_GUEST_CSUM);
+	if (nic->features & NETIF_F_GRO_HW)
+		wanted |= VNET_GUEST_TSO;
+	return wanted & vnet_hw(nic)->offered;
+}
+
+/**
+ * vnet_wanted_features() - what shall be negotiated at the next reset
+ * @nic: the device
+ *
+ * What can be changed by a command is negotiated in any case.
+ *
+ * Context: RTNL.
+ * Return: the features.
+ */
+u64 vnet_wanted_features(struct sluice_nic *nic)
+{
+	struct vnet_hw *hw = vnet_hw(nic);
+
+	if (hw->offered & BIT_ULL(VIRTIO_NET_F_CTRL_GUEST_OFFLOADS))
+		return hw->offered;
+	return (hw->offered & ~VNET_GUEST) | vnet_wanted_guest(nic, hw->xdp);
+}
+
+static int vnet_send_offloads(struct sluice_nic *nic,
+			      struct netlink_ext_ack *extack)
+{
+	__le64 wanted = cpu_to_le64(vnet_wanted_guest(nic, vnet_hw(nic)->xdp));
+	int err;
+
+	err = vnet_command(nic, VIRTIO_NET_CTRL_GUEST_OFFLOADS,
+			   VIRTIO_NET_CTRL_GUEST_OFFLOADS_SET, &wanted,
+			   sizeof(wanted));
+	if (err)
+		NL_SET_ERR_MSG_FMT_MOD(extack, "the device still leaves checksums to us (error %d)",
+				       err);
+	return err;
+}
+
+/* A reset has switched all on that is negotiated. */
+void vnet_offload_start(struct sluice_nic *nic)
+{
+	struct vnet_hw *hw = vnet_hw(nic);
+
+	if (vnet_has(nic, VIRTIO_NET_F_CTRL_GUEST_OFFLOADS) &&
+	    vnet_wanted_guest(nic, hw->xdp) != (hw->offered & VNET_GUEST))
+		vnet_send_offloads(nic, NULL);
+}
+
+/* Something that decides over the GUEST features has changed. */
+static int vnet_renegotiate(struct sluice_nic *nic, bool buffers,
+			    struct netlink_ext_ack *extack)
+{
+	struct vnet_hw *hw = vnet_hw(nic);
+
+	if (!test_bit(SLUICE_UP, &nic->state))
+		return 0;
+	if (!buffers && vnet_has(nic, VIRTIO_NET_F_CTRL_GUEST_OFFLOADS))
+		return vnet_send_offloads(nic, extack);
+	if (!buffers && vnet_wanted_features(nic) == hw->features)
+		return 0;
+	NL_SET_ERR_MSG_MOD(extack, "the device was reset to change what it leaves to us");
+	return sluice_rebuild(nic, &nic->cfg, extack);
+}
+
+int vnet_xdp_ready(struct sluice_nic *nic, bool on,
+		   struct netlink_ext_ack *extack)
+{
+	struct vnet_hw *hw = vnet_hw(nic);
+	int err;
+
+	if (hw->xdp == on)
+		return 0;
+	hw->xdp = on;
+	err = vnet_renegotiate(nic, false, extack);
+	if (err)
+		hw->xdp = !on;
+	return err;
+}
+
+netdev_features_t vnet_fix_features(netdev_features_t features)
+{
+	return features & NETIF_F_RXCSUM ? features : features & ~NETIF_F_GRO_HW;
+}
+
+int vnet_set_features(struct sluice_nic *nic, netdev_features_t changed)
+{
+	if (!(changed & (NETIF_F_GRO_HW | NETIF_F_RXCSUM)))
+		return 0;
+	return vnet_renegotiate(nic, changed & NETIF_F_GRO_HW, NULL);
+}
+
+/* A frame without MRG_RXBUF must fit one buffer, with it as many as the engine
+ * takes.
+ */
+u32 vnet_rx_buf_len(struct sluice_nic *nic, u32 mtu, netdev_features_t features)
+{
+	u32 longest = mtu + SLUICE_RX_LONGEST;
+
+	if (!(vnet_hw(nic)->offered & BIT_ULL(VIRTIO_NET_F_MRG_RXBUF)))
+		return max_t(u32, SLUICE_RX_BUF_LEN, longest);
+	if (features & NETIF_F_GRO_HW ||
+	    longest > SLUICE_RX_BUF_LEN * (SLUICE_RX_MAX_FRAGS + 1))
+		return VNET_GRO_BUF_LEN;
+	return SLUICE_RX_BUF_LEN;
+}
+
+static netdev_features_t vnet_tx_features(u64 offered)
+{
+	netdev_features_t features = 0;
+
+	if (!(offered & BIT_ULL(VIRTIO_NET_F_CSUM)))
+		return 0;
+	features = NETIF_F_HW_CSUM | NETIF_F_SG;
+	if (offered & BIT_ULL(VIRTIO_NET_F_HOST_TSO4))
+		features |= NETIF_F_TSO;
+	if (offered & BIT_ULL(VIRTIO_NET_F_HOST_TSO6))
+		features |= NETIF_F_TSO6;
+	if (offered & BIT_ULL(VIRTIO_NET_F_HOST_ECN))
+		features |= NETIF_F_TSO_ECN;
+	return features;
+}
+
+/* Uncut frames have more than one buffer. */
+static netdev_features_t vnet_rx_features(u64 offered)
+{
+	if (!(offered & BIT_ULL(VIRTIO_NET_F_GUEST_CSUM)))
+		return 0;
+	if (!(offered & BIT_ULL(VIRTIO_NET_F_GUEST_TSO4)) ||
+	    !(offered & BIT_ULL(VIRTIO_NET_F_GUEST_TSO6)))
+		return NETIF_F_RXCSUM;
+	return NETIF_F_RXCSUM | NETIF_F_GRO_HW;
+}
+
+void vnet_offload_probe(struct sluice_nic *nic)
+{
+	struct net_device *netdev = nic->netdev;
+	struct vnet_hw *hw = vnet_hw(nic);
+
+	if (!(hw->offered & BIT_ULL(VIRTIO_NET_F_MRG_RXBUF)))
+		hw->offered &= ~VNET_GUEST_TSO;
+	netdev->hw_features = vnet_tx_features(hw->offered) |
+			      vnet_rx_features(hw->offered);
+	netdev->features |= netdev->hw_features;
+	netdev->vlan_features |= vnet_tx_features(hw->offered);
+}

@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Datapath of virtio-net over split virtqueues, for the engine to inline. */
+
+#include <sluice/datapath.h>
+#include "vnet.h"
+#include "vnet_hdr_desc.h"
+#include "vnet_split_desc.h"
+
+static __always_inline struct vnet_split vnet_split_rx(const struct sluice_rxq *q)
+{
+	return vnet_split(q->desc, q->mask + 1, false);
+}
+
+static __always_inline struct vnet_split vnet_split_tx(const struct sluice_txq *q)
+{
+	return vnet_split(q->desc, q->mask + 1, true);
+}
+
+static __always_inline u16 vnet_split_used(const struct vnet_split *r)
+{
+	return __virtio16_to_cpu(true, READ_ONCE(r->used->idx));
+}
+
+/* The device is asked by an index (2.7.10), or by a flag (2.7.7). */
+
+static __always_inline __virtio16 *vnet_split_used_event(const struct vnet_split *r,
+							 u32 mask)
+{
+	return &r->avail->ring[mask + 1];
+}
+
+static __always_inline u16 vnet_split_avail_event(const struct vnet_split *r,
+						  u32 mask)
+{
+	return le16_to_cpu(READ_ONCE(*(__le16 *)&r->used->ring[mask + 1]));
+}
+
+/* Show the device all up to an index; does it want to be told? */
+static __always_inline bool vnet_split_show(const struct vnet_split *r, u32 mask,
+					    bool event_idx, u16 new, u16 old)
+{
+	/* The descriptors before the index that shows them. */
+	dma_wmb();
+	WRITE_ONCE(r->avail->idx, __cpu_to_virtio16(true, new));
+	/* The index before the answer to: are you awake? */
+	virt_mb();
+	if (event_idx)
+		return vring_need_event(vnet_split_avail_event(r, mask), new, old);
+	return !(READ_ONCE(r->used->flags) &
+		 __cpu_to_virtio16(true, VRING_USED_F_NO_NOTIFY));
+}
+
+static __always_inline void vnet_split_ask(const struct vnet_split *r, u32 mask,
+					   bool event_idx, u16 at)
+{
+	if (event_idx)
+		WRITE_ONCE(*vnet_split_used_event(r, mask),
+			   __cpu_to_virtio16(true, at));
+	else
+		WRITE_ONCE(r->avail->flags, 0);
+}
+
+/* With indexes a ring is silent from the interrupt on that was asked for. */
+static __always_inline void vnet_split_silence(const struct vnet_split *r,
+					       bool event_idx)
+{
+	if (!event_idx)
+		WRITE_ONCE(r->avail->flags,
+			   __cpu_to_virtio16(true, VRING_AVAIL_F_NO_INTERRUPT));
+}
+
+void vnet_split_irq_silence(struct sluice_vector *v)
+{
+	struct vnet_split rx = vnet_split_rx(v->rx), tx = vnet_split_tx(v->tx);
+
+	vnet_split_silence(&rx, vnet_rx_state(v->rx)->event_idx);
+	vnet_split_silence(&tx, vnet_tx_state(v->tx)->event_idx);
+}
+
+/* Receive */
+
+static __always_inline void vnet_split_rx_init(struct sluice_rxq *q)
+{
+	memset(q->desc, 0, (q->mask + 1) * VNET_SPLIT_RX_SIZE + VNET_RING_EXTRA);
+	vnet_rx_reset(q);
+}
+
+static __always_inline bool vnet_split_rx_ready(const struct sluice_rxq *q)
+{
+	struct vnet_split r = vnet_split_rx(q);
+
+	return !q->broken && (u16)READ_ONCE(q->head) != vnet_split_used(&r);
+}
+
+static __always_inline bool vnet_split_rx_peek(struct sluice_rxq *q,
+					       struct sluice_rx_cmpl *c)
+{
+	struct vnet_split r = vnet_split_rx(q);
+	const struct vring_used_elem *e = &r.used->ring[q->head & q->mask];
+	u16 used = vnet_split_used(&r) - q->head;
+
+	if (!used || unlikely(q->broken))
+		return false;
+	if (unlikely(used > (u16)(vnet_rx_state(q)->shown - q->head)))
+		return vnet_rx_broken(q, "the used index passes the available one");
+	/* The entry, and the buffer, were written before the index. */
+	dma_rmb();
+	c->slot = __virtio32_to_cpu(true, READ_ONCE(e->id));
+	c->len = __virtio32_to_cpu(true, READ_ONCE(e->len));
+	if (unlikely(!vnet_rx_is_out(q, c->slot)))
+		return vnet_rx_broken(q, "it returns a buffer that it does not have");
+	vnet_rx_describe(q, c);
+	return true;
+}
+
+static __always_inline void vnet_split_rx_post(struct sluice_rxq *q, u32 slot,
+					       dma_addr_t dma)
+{
+	struct vnet_rx_state *s = vnet_rx_state(q);
+	struct vnet_split r = vnet_split_rx(q);
+
+	r.desc[slot] = (struct vring_desc){
+		.addr	= __cpu_to_virtio64(true, dma - VNET_HDR_LEN),
+		.len	= __cpu_to_virtio32(true, q->buf_len + VNET_HDR_LEN),
+		.flags	= __cpu_to_virtio16(true, VRING_DESC_F_WRITE),
+	};
+	q->posted[slot] = s->avail;
+	r.avail->ring[s->avail++ & q->mask] = __cpu_to_virtio16(true, slot);
+}
+
+static __always_inline bool vnet_split_rx_kick(struct sluice_rxq *q)
+{
+	struct vnet_rx_state *s = vnet_rx_state(q);
+	struct vnet_split r = vnet_split_rx(q);
+	u16 old = s->shown;
+
+	s->shown = s->avail;
+	if (!vnet_split_show(&r, q->mask, s->event_idx, s->avail, old))
+		return false;
+	iowrite16(s->index, q->doorbell);
+	return true;
+}
+
+/* All that is in the ring when the device starts. */
+void vnet_split_rx_show(struct sluice_rxq *q)
+{
+	vnet_split_rx_kick(q);
+}
+
+/* Transmit */
+
+static __always_inline void vnet_split_tx_init(struct sluice_txq *q)
+{
+	struct vnet_split r = vnet_split_tx(q);
+
+	memset(q->desc, 0, (q->mask + 1) * VNET_SPLIT_TX_SIZE + VNET_RING_EXTRA);
+	vnet_tx_reset(q);
+	/* Nobody has asked yet; as an index: the one that is farthest away. */
+	vnet_split_silence(&r, false);
+	if (vnet_tx_state(q)->event_idx)
+		vnet_split_ask(&r, q->mask, true, U16_MAX);
+}
+
+/* Every frame starts with a header, in a descriptor of its own. */
+static __always_inline bool vnet_split_tx_ctx(struct sluice_txq *q, u32 index,
+					      const struct sluice_tx_offload *o)
+{
+	u32 slot = index & q->mask;
+	struct vnet_split r = vnet_split_tx(q);
+	u32 at = (void *)&r.hdr[slot] - q->desc;
+
+	r.hdr[slot] = vnet_hdr_of(o);
+	r.desc[slot] = (struct vring_desc){
+		.addr	= __cpu_to_virtio64(true, q->dma + at),
+		.len	= __cpu_to_virtio32(true, VNET_HDR_LEN),
+		.flags	= __cpu_to_virtio16(true, VRING_DESC_F_NEXT),
+		.next	= __cpu_to_virtio16(true, (slot + 1) & q->mask),
+	};
+	vnet_tx_state(q)->first = slot;
+	return true;
+}
+
+static __always_inline void vnet_split_tx_put(struct sluice_txq *q, u32 index,
+					      dma_addr_t dma, u32 len,
+					      const struct sluice_tx_offload *o)
+{
+	struct vnet_tx_state *s = vnet_tx_state(q);
+	struct vnet_split r = vnet_split_tx(q);
+	bool last = o->flags & SLUICE_TX_LAST;
+	u32 slot = index & q->mask;
+
+	r.desc[slot] = (struct vring_desc){
+		.addr	= __cpu_to_virtio64(true, dma),
+		.len	= __cpu_to_virtio32(true, len),
+		.flags	= __cpu_to_virtio16(true, last ? 0 : VRING_DESC_F_NEXT),
+		.next	= __cpu_to_virtio16(true, (slot + 1) & q->mask),
+	};
+	if (last)
+		r.avail->ring[s->avail++ & q->mask] =
+			__cpu_to_virtio16(true, s->first);
+}
+
+static __always_inline bool vnet_split_tx_kick(struct sluice_txq *q)
+{
+	struct vnet_tx_state *s = vnet_tx_state(q);
+	struct vnet_split r = vnet_split_tx(q);
+	u16 old = s->kicked;
+
+	s->kicked = s->avail;
+	if (!vnet_split_show(&r, q->mask, s->event_idx, s->avail, old))
+		return false;
+	iowrite16(s->index, q->doorbell);
+	return true;
+}
+
+/* The device may send frames in any order; each is marked, and the ring cleaned
+ * in the order in which it was filled.
+ */
+static __always_inline void vnet_split_tx_mark(struct sluice_txq *q)
+{
+	struct vnet_tx_state *s = vnet_tx_state(q);
+	struct vnet_split r = vnet_split_tx(q);
+	u16 used = vnet_split_used(&r);
+
+	if (unlikely((u16)(used - s->used) > (u16)(s->kicked - s->used))) {
+		vnet_tx_broken(q, "the used index passes the available one");
+		return;
+	}
+	/* The entries were written before the index. */
+	dma_rmb();
+	while ((u16)s->used != used) {
+		const struct vring_used_elem *e = &r.used->ring[s->used++ & q->mask];
+		u32 id = __virtio32_to_cpu(true, READ_ONCE(e->id));
+
+		if (unlikely(!vnet_tx_is_out(q, id))) {
+			vnet_tx_broken(q, "it returns a frame that it does not have");
+			return;
+		}
+		q->slot[id].done = true;
+	}
+}
+
+static __always_inline bool vnet_split_tx_done(struct sluice_txq *q, u32 first,
+					       u32 last)
+{
+	if (!q->slot[first & q->mask].done && likely(!q->broken))
+		vnet_split_tx_mark(q);
+	return q->slot[first & q->mask].done;
+}
+
+/* The next completion, then silence again: under the tx lock, so that nobody
+ * overwrites a later request by an earlier one.
+ */
+static __always_inline bool vnet_split_tx_arm(struct sluice_txq *q)
+{
+	struct vnet_tx_state *s = vnet_tx_state(q);
+	struct vnet_split r = vnet_split_tx(q);
+
+	vnet_split_ask(&r, q->mask, s->event_idx, s->used);
+	/* The request before the look at what has been sent until then. */
+	virt_mb();
+	return false;
+}
+
+/* Before NAPI ends, as another CPU may poll as soon as it has. */
+static __always_inline void vnet_split_rx_arm(struct sluice_rxq *q)
+{
+	struct vnet_split r = vnet_split_rx(q);
+
+	vnet_split_ask(&r, q->mask, vnet_rx_state(q)->event_idx, q->head);
+	/* The request before the look at what has come until then. */
+	virt_mb();
+}
+
+static __always_inline void vnet_split_irq_enable(struct sluice_vector *v)
+{
+	if (vnet_split_rx_ready(v->rx))
+		napi_schedule(&v->napi);
+}
+
+static const struct sluice_dp vnet_split_dp = {
+	.rx_init	= vnet_split_rx_init,
+	.rx_ready	= vnet_split_rx_ready,
+	.rx_peek	= vnet_split_rx_peek,
+	.rx_post	= vnet_split_rx_post,
+	.rx_kick	= vnet_split_rx_kick,
+	.rx_offload	= vnet_rx_offload,
+	.tx_init	= vnet_split_tx_init,
+	.tx_ctx		= vnet_split_tx_ctx,
+	.tx_put		= vnet_split_tx_put,
+	.tx_kick	= vnet_split_tx_kick,
+	.tx_done	= vnet_split_tx_done,
+	.tx_arm		= vnet_split_tx_arm,
+	.rx_arm		= vnet_split_rx_arm,
+	.irq_enable	= vnet_split_irq_enable,
+	.tx_min_len	= ETH_HLEN,
+	.tx_hdr_descs	= 1,
+	.rx_hdr_len	= VNET_HDR_LEN,
+};
+
+SLUICE_DP_DEFINE(vnet_split, vnet_split_dp, VNET_SPLIT_RX_SIZE,
+		 VNET_SPLIT_TX_SIZE, VNET_RING_EXTRA, VNET_HDR_LEN);

@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The device side of a virtio NIC outside of QEMU: scripts/vhost-liar.c, honest or not, and DPDK's.
+
+QEMU listens and the other side connects, so that it may go and come back.  It needs the guest's
+memory, which therefore is a file that both map.
+"""
+import functools
+import hashlib
+import os
+import pathlib
+import re
+import select
+import shutil
+import subprocess
+import tempfile
+import time
+
+from guest import Nic
+from kernels import cache_dir
+
+SOURCE = pathlib.Path(__file__).resolve().parent / "vhost-liar.c"
+CC = ["gcc", "-O2", "-Wall", "-Wextra", "-Werror"]
+# Seconds for the answer to a command.
+PATIENCE = 30
+MEMORY = "1G"
+# QEMU 7.2 crashes when a guest unmasks MSI-X of such a NIC and its processor is emulated.
+INTERRUPTS = "vectors=0"
+
+
+class BackendError(Exception):
+    """The other side has ended, or does not answer."""
+
+
+@functools.cache
+def liar():
+    """Path of the compiled vhost-liar.c, made once for each state of the source."""
+    digest = hashlib.sha256(SOURCE.read_bytes() + repr(CC).encode()).hexdigest()[:10]
+    path = os.path.join(cache_dir(), f"vhost-liar-{digest}")
+    if not os.path.exists(path):
+        os.makedirs(cache_dir(), exist_ok=True)
+        subprocess.run([*CC, SOURCE, "-o", f"{path}.{os.getpid()}"], check=True)
+        os.rename(f"{path}.{os.getpid()}", path)
+    return path
+
+
+class Port:
+    """Where QEMU and the other side meet: arguments of a guest that has one such NIC."""
+
+    machine = "pc,memory-backend=shared"
+    mac = "52:54:00:51:1c:00"
+
+    def __init__(self):
+        # the path of a socket cannot be longer than 107 bytes
+        self.directory = tempfile.mkdtemp(prefix="sluice-vhost-")
+        self.socket = os.path.join(self.directory, "socket")
+
+    def nic(self, options=""):
+        return Nic(model="virtio-net-pci", wire=("netdev", "vhost-user,chardev=vhost"),
+                   mac=self.mac, options=",".join(filter(None, [INTERRUPTS, options])))
+
+    def guest_arguments(self, options=""):
+        """Keywords of Guest; it waits in its first second until the other side has come."""
+        shared = f"memory-backend-memfd,id=shared,size={MEMORY},share=on"
+        return {"nics": [self.nic(options)], "machine": self.machine, "memory": MEMORY,
+                "driver": None,
+                "extra_args": ["-object", shared, "-chardev",
+                               f"socket,id=vhost,path={self.socket},server=on,wait=off"]}
+
+    def remove(self):
+        shutil.rmtree(self.directory)
+
+
+class Process:
+    """A program that obeys lines on its standard input and ends with it."""
+
+    def __init__(self, command, log):
+        with open(log, "ab") as errors:
+            # it ends with the thread that started it, even if that is killed
+            self.process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *command],
+                                            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                            stderr=errors)
+        self.log = log
+        self.pending = b""
+
+    def write(self, line):
+        try:
+            self.process.stdin.write(f"{line}\n".encode())
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            raise self.error(f"it did not take '{line}'") from None
+
+    def error(self, what):
+        said = pathlib.Path(self.log).read_text(encoding="utf-8", errors="replace")
+        return BackendError(f"{what}; its last words: {said[-1000:]}")
+
+    def read_until(self, mark, timeout=PATIENCE):
+        """What it prints up to and with the mark, which is bytes."""
+        deadline = time.monotonic() + timeout
+        while mark not in self.pending:
+            if not select.select([self.process.stdout], [], [], deadline - time.monotonic())[0]:
+                raise self.error(f"no {mark} within {timeout} s, only {self.pending[-300:]}")
+            self._read_some(mark)
+        end = self.pending.index(mark) + len(mark)
+        text, self.pending = self.pending[:end], self.pending[end:]
+        return text.decode(errors="replace")
+
+    def _read_some(self, mark):
+        data = os.read(self.process.stdout.fileno(), 1 << 16)
+        if not data:
+            raise self.error(f"it ended with status {self.process.wait()} before {mark}")
+        self.pending += data
+
+    def stop(self):
+        self.process.stdin.close()
+        try:
+            self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process.stdout.close()
+
+
+def option(name, value):
+    """--name=value on the command line; True stands alone, False and None are left out."""
+    name = "--" + name.replace("_", "-")
+    if value is True:
+        return [name]
+    return [f"{name}={value}"] if value else []
+
+
+class Backend(Process):
+    """A running vhost-liar; the keywords are its options."""
+
+    def __init__(self, port, **options):
+        words = [word for item in options.items() for word in option(*item)]
+        super().__init__([liar(), f"--socket={port.socket}", *words],
+                         os.path.join(port.directory, "backend.log"))
+
+    def ask(self, command):
+        self.write(command)
+        return self.read_until(b"\n").strip()
+
+    def totals(self):
+        """The counters by name, with "lies" for all of them."""
+        _, lies, *pairs = self.ask("totals").split()
+        counts = {name: int(value) for name, _, value in (pair.partition("=") for pair in pairs)}
+        return {"lies": int(lies)} | counts
+
+    def send(self, count, size):
+        """Frames to the guest, which come as it makes room for them."""
+        self.ask(f"send {count} {size}")
+
+    def lie(self, count):
+        """So many lies, then honest again."""
+        self.ask(f"lie {count}")
+
+    def honest(self):
+        self.ask("honest")
+
+    def vanish(self):
+        """Hang up, and come back a moment later."""
+        self.ask("vanish")
+
+
+def sent_frame(number, size, mac):
+    """What "send" sends as the frame with so many still to come, itself included."""
+    head = mac + bytes.fromhex("020000000001") + b"\x88\xb5"
+    return head + bytes((number + i * 7 + (i >> 8)) & 0xFF for i in range(len(head), size))
+
+
+def hand_over(guest):
+    """Load sluice and give it the NIC, which the kernel's virtio-pci may have."""
+    guest.insmod()
+    address = guest.pci(0)
+    devices, drivers = "/sys/bus/pci/devices", "/sys/bus/pci/drivers"
+    guest.sh(f"test -e {drivers}/sluice/{address} || {{ "
+             f"! test -e {devices}/{address}/driver || "
+             f"echo {address} >{devices}/{address}/driver/unbind; "
+             f"echo sluice >{devices}/{address}/driver_override; "
+             f"echo {address} >{drivers}/sluice/bind; }}", bare=True)
+    guest.wait_interfaces()
+
+
+class Testpmd(Process):
+    """DPDK's test program as the other side; mode is what it does with frames."""
+
+    PROMPT = b"testpmd> "
+
+    def __init__(self, port, mode):
+        memory = ["--no-huge", "-m", "256", "--in-memory", "--no-telemetry", "--no-pci"]
+        device = f"--vdev=net_vhost0,iface={port.socket},client=1"
+        super().__init__(["dpdk-testpmd", "-l", "0,1", *memory, device, "--", "-i",
+                          "--total-num-mbufs=4096", f"--forward-mode={mode}"],
+                         os.path.join(port.directory, "testpmd.log"))
+
+    def ask(self, command):
+        self.read_until(self.PROMPT)
+        self.write(command)
+        # it repeats the line when it has read it
+        self.read_until(command.encode())
+
+    def begin(self):
+        self.ask("start")
+
+    def end(self):
+        self.ask("stop")
+
+    def counts(self):
+        """Frames from the guest and to the guest."""
+        self.ask("show port stats 0")
+        text = self.read_until(b"Throughput")
+        received, sent = (int(re.search(rf"{way}-packets: (\d+)", text)[1])
+                          for way in ("RX", "TX"))
+        return received, sent

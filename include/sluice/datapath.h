@@ -90,6 +90,7 @@ static __always_inline void sluice_rx_fill_all(const struct sluice_dp *dp,
 
 	q->head = 0;
 	q->kicked = 0;
+	q->broken = false;
 	dp->rx_init(q);
 	for (slot = 0; slot <= q->mask; slot++)
 		sluice_rx_post(dp, q, slot);

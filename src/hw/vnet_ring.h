@@ -83,13 +83,14 @@ static __always_inline struct vnet_tx_state *vnet_tx_state(struct sluice_txq *q)
 	return (struct vnet_tx_state *)q->dp;
 }
 
-/* Does the device have this buffer? It has what was shown to it in the last
- * round; a buffer returned twice has been posted again, but not yet shown.
+/* Does the device have this buffer? It has what was shown to it, however long
+ * ago, as it may hold one back; a buffer returned twice has been posted again,
+ * but not yet shown.
  */
 static __always_inline bool vnet_rx_is_out(struct sluice_rxq *q, u32 id)
 {
 	return id <= q->mask &&
-	       (u16)(vnet_rx_state(q)->shown - q->posted[id] - 1) <= q->mask;
+	       (s16)(vnet_rx_state(q)->shown - q->posted[id]) > 0;
 }
 
 /* Is this the first descriptor of a frame that the device has, not yet sent? */

@@ -25,6 +25,7 @@ import time
 
 import initramfs
 import kernels
+import models
 from console import Console
 from kernels import PROJECT, cache_dir, distribution_kernel
 from qmp import Qmp
@@ -47,6 +48,20 @@ LEAKS = "/sys/kernel/debug/kmemleak"
 LOG_DIRS_KEPT = 20
 # one argument of a command cannot be longer than 128 KiB
 PUT_CHUNK = 64 << 10
+# What scripts/sluice does for one NIC, without what it keeps, as each command costs 40 ms. A NIC
+# that has just been plugged in may still be on its way to the driver that it shall not have.
+HAND_OVER = """
+for address in {addresses}; do
+    device=/sys/bus/pci/devices/$address
+    until [ -e $device ]; do sleep 0.05; done
+    echo sluice >$device/driver_override
+    for attempt in 1 2 3 4 5; do
+        [ ! -e /sys/bus/pci/drivers/sluice/$address ] || break
+        [ ! -e $device/driver ] || echo $address >$device/driver/unbind
+        echo $address >/sys/bus/pci/drivers/sluice/bind || sleep 0.1
+    done
+done
+"""
 
 Result = collections.namedtuple("Result", "stdout status")
 
@@ -60,11 +75,14 @@ class Nic:
 
     wire is "dgram" (the test holds the other end, see Wire), "user" (QEMU's own TCP/IP with the
     host's loopback at 10.0.2.2), ("pair", key): the two NICs with the same key are connected, or
-    ("netdev", "type,option=...") for any other backend of QEMU.
+    ("netdev", "type,option=...") for any other backend of QEMU.  model is a name of models.MODELS
+    or QEMU's own (None: default_model).
     """
 
-    def __init__(self, model="e1000", wire="dgram", mac=None, pcap=False, bus=None, options=""):
-        self.model = model
+    default_model = models.named("e1000")
+
+    def __init__(self, model=None, wire="dgram", mac=None, pcap=False, bus=None, options=""):
+        self.model = models.named(model) if model else self.default_model
         self.wire = wire
         self.mac = mac
         self.capture = pcap
@@ -74,11 +92,17 @@ class Nic:
         self.id = None
         self.last_ifname = None
 
+    def device(self):
+        """What device_add is given."""
+        options = ",".join(filter(None, [self.model.options, self.options]))
+        return {"driver": self.model.device, "id": self.id, "netdev": f"net-{self.id}",
+                "mac": self.mac, "romfile": "", **({"bus": self.bus} if self.bus else {}),
+                **dict(option.split("=", 1) for option in options.split(",") if option)}
+
     def device_args(self):
-        text = f"{self.model},id={self.id},netdev=net-{self.id},mac={self.mac},romfile="
-        if self.bus:
-            text += f",bus={self.bus}"
-        return text + ("," + self.options if self.options else "")
+        """The same on the command line."""
+        driver, *properties = self.device().items()
+        return ",".join([driver[1], *(f"{name}={value}" for name, value in properties)])
 
 
 class Job:
@@ -185,7 +209,7 @@ class Guest:
     """Context manager: boots on entry; on exit powers off and judges the console log.
 
     kernel is a directory with vmlinuz, modules/ and headers/ (None: default_kernel()); driver is
-    "sluice", "in-tree" (e1000) or None to leave the NICs unbound.  interactive leaves QEMU the
+    "sluice", "in-tree" or None to leave the NICs unbound.  interactive leaves QEMU the
     terminal.  parallel gives every emulated processor a thread of the host's: for races, see
     accelerator_args().  finds_leaks is for leaks(), on a kernel that can.
     """
@@ -362,14 +386,29 @@ class Guest:
         if self.driver == "sluice":
             self.insmod()
         elif self.driver == "in-tree":
-            self.sh("modprobe e1000")
+            self.sh("modprobe -a " + " ".join({nic.model.module for nic in self.nics}))
         else:
             return
         self.wait_interfaces()
 
     def insmod(self):
-        """Load the project's module and nothing else."""
+        """Load the project's module and nothing else, and let it have the NICs."""
         self.sh(f"insmod {shlex.quote(self.module())}")
+        self.hand_over(*self.nics)
+
+    def hand_over(self, *given):
+        """NICs that the kernel's own driver has before anybody else go to sluice."""
+        addresses = self._pci_addresses()
+        owned = [addresses[nic.id] for nic in given if nic.model.owner and nic.id in addresses]
+        if owned:
+            self.sh(HAND_OVER.format(addresses=" ".join(owned)), bare=True)
+
+    def plug(self, i):
+        """Plug a NIC in, again, and wait for its interface."""
+        self.qmp("device_add", **self.nics[i].device())
+        if self.driver == "sluice":
+            self.hand_over(self.nics[i])
+        self.wait_interfaces()
 
     def module(self, name="sluice"):
         """Path of the project's module for this guest's kernel."""
@@ -387,7 +426,7 @@ class Guest:
         missing = [i for i, name in enumerate(names) if not name]
         if not missing:
             return
-        names = ", ".join(f"{self.nics[i].model} {self.pci(i)}" for i in missing)
+        names = ", ".join(f"{self.nics[i].model.name} {self.pci(i)}" for i in missing)
         raise GuestError(f"no interface after {timeout} s for {names}")
 
     def power_off(self):
@@ -452,9 +491,10 @@ class Guest:
 
     def ifnames(self):
         """Interface of each NIC, None for one that has none (in this network namespace)."""
-        text = self.sh("ls -d /sys/bus/pci/devices/*/net/* 2>/dev/null", check=False,
-                       bare=True).stdout
-        by_address = {path.split("/")[5]: path.split("/")[7] for path in text.split()}
+        # virtio_net's interfaces lie below a device of their own
+        text = self.sh("cd /sys/bus/pci/devices; ls -d */net/* */virtio*/net/* 2>/dev/null",
+                       check=False, bare=True).stdout
+        by_address = {path.split("/")[0]: path.split("/")[-1] for path in text.split()}
         addresses = self._pci_addresses()
         names = [by_address.get(addresses.get(nic.id)) for nic in self.nics]
         for nic, name in zip(self.nics, names):

@@ -64,7 +64,7 @@ def load(g):
     g.insmod()
     g.wait_interfaces()
     return "sluice.ko drives " + ", ".join(
-        f"{g.ifname(i)} ({nic.model} at {g.pci(i)})" for i, nic in enumerate(g.nics))
+        f"{g.ifname(i)} ({nic.model.name} at {g.pci(i)})" for i, nic in enumerate(g.nics))
 
 
 def wait_carrier(g, i):

@@ -32,7 +32,7 @@ def greet(g):
     g.sh(f"ip link set {dev} up; ip addr add 10.0.2.15/24 dev {dev};"
          "ip route add default via 10.0.2.2")
     link = g.sh(f"basename $(readlink /sys/class/net/{dev}/device/driver)").stdout.strip()
-    return BANNER.format(dev=dev, model=g.nics[0].model, driver=link, left=g.ifname(1),
+    return BANNER.format(dev=dev, model=g.nics[0].model.name, driver=link, left=g.ifname(1),
                          right=g.ifname(2), project=PROJECT)
 
 

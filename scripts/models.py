@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The emulated NICs: what QEMU calls them, who drives them besides us, and how they differ."""
+import dataclasses
+
+# What a test may need of a NIC, and what it has to do with.
+ABILITIES = {
+    "8254x": "registers, PHY and models of the 8254x",
+    "offloads": "checksums and segmentation",
+    "tags": "VLAN tags inserted and stripped",
+    "filters": "addresses and VLANs that do not get in",
+    "counters": "frames that the device counts by itself",
+    "flow control": "pause frames and interrupt throttling",
+    "self test": "ethtool -t",
+    "loopback": "frames turned around in the device",
+    "shared line": "an interrupt that another NIC may have raised",
+    "large rings": "4,096 buffers",
+    "every doorbell": "no doorbell is left out",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Model:
+    """One kind of NIC.
+
+    module is the kernel's own driver, owner the PCI driver that has the NIC before anybody is
+    loaded.  A frame on the wire has at least `shortest` bytes.  rings are the largest sizes for
+    receiving and sending, registers the BAR they are in and its size, descriptors those of a
+    frame of one piece.  lacks says why the NIC has not an ability.
+    """
+
+    name: str
+    device: str
+    options: str = ""
+    module: str = "e1000"
+    owner: str | None = None
+    shortest: int = 60
+    longest_mtu: int = 16110
+    rings: tuple = (4096, 4096)
+    registers: tuple = (0, 128 << 10)
+    exact_filters: int = 14
+    descriptors: int = 1
+    lacks: dict = dataclasses.field(default_factory=dict, hash=False)
+
+    def can(self, ability):
+        """Whether it has one of ABILITIES."""
+        assert ability in ABILITIES, ability
+        return ability not in self.lacks
+
+
+VIRTIO_LACKS = {
+    "8254x": "not an 8254x",
+    "offloads": "the emulator's datagram wire takes frames as they are on the wire only",
+    "tags": "virtio knows no VLAN tag outside the frame",
+    "filters": "without a control queue everything gets in",
+    "counters": "the device counts nothing",
+    "flow control": "virtio has none",
+    "self test": "there is none for virtio",
+    "loopback": "virtio has none",
+    "shared line": "MSI-X shares no line",
+    "large rings": "the emulator's rings have at most 1,024 buffers",
+    "every doorbell": "the device says which doorbells it wants",
+}
+WITH_INTX = {ability: why for ability, why in VIRTIO_LACKS.items() if ability != "shared line"}
+
+
+def virtio(name, options, lacks=None):
+    """A virtio-net of QEMU's, whose rings are as large as it lets them be."""
+    return Model(name, "virtio-net-pci", options=f"rx_queue_size=1024,{options}",
+                 module="virtio_net", owner="virtio-pci", shortest=14, longest_mtu=65535,
+                 rings=(1024, 256), registers=(4, 16 << 10), exact_filters=64,
+                 descriptors=2,
+                 lacks=lacks or VIRTIO_LACKS)
+
+
+MODELS = {model.name: model for model in [
+    Model("e1000", "e1000"),
+    Model("e1000-82545em", "e1000-82545em"),
+    Model("e1000-82544gc", "e1000-82544gc"),
+    virtio("virtio", "packed=off"),
+    # The other PCI id: without the legacy registers it is 1af4:1041.
+    virtio("virtio-packed", "packed=on,disable-legacy=on"),
+    virtio("virtio-intx", "vectors=0", WITH_INTX),
+]}
+# Those that all tests can be run with.
+NAMES = ("e1000", "virtio", "virtio-packed", "virtio-intx")
+
+
+def named(name):
+    """A model by its name, or as QEMU makes it by QEMU's."""
+    return MODELS.get(name) or next(m for m in MODELS.values() if m.device == name)

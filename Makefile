@@ -8,6 +8,8 @@ PYTHON := /usr/bin/python3
 PYTEST := PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest
 # Files of tests; empty: all that the target is for.
 TESTS ?=
+# One of the NICs of scripts/models.py; empty: make test has a session for each that it is to try.
+NIC ?=
 # The kernel of "make sanitize": kasan, kcsan or gcov.
 SANITIZER ?= kasan
 
@@ -50,7 +52,7 @@ shell: ready-shell
 
 test: ready-test
 	@scripts/kernel-build kasan >/dev/null
-	@$(PYTHON) -B scripts/test.py $(TESTS)
+	@$(PYTHON) -B scripts/test.py $(if $(NIC),--nic=$(NIC)) $(TESTS)
 
 check: ready-check
 	@$(PYTEST) scripts/tests/test_static.py
@@ -70,7 +72,7 @@ kcsan:
 
 sanitize: ready-test
 	@scripts/kernel-build $(SANITIZER)
-	@$(PYTEST) --kernel=$(SANITIZER) $(or $(TESTS),scripts/tests)
+	@$(PYTEST) --kernel=$(SANITIZER) $(if $(NIC),--nic=$(NIC)) $(or $(TESTS),scripts/tests)
 
 kunit: ready-test
 	@scripts/kernel-build kasan
@@ -88,7 +90,7 @@ coverage: ready-test
 help:
 	@echo 'make           build sluice.ko for KDIR= or KERNELRELEASE='
 	@echo 'make run       the main job: boot a guest with an emulated e1000 and use it, with XDP'
-	@echo 'make test      run every test; TESTS="FILE..." chooses'
+	@echo 'make test      run every test; TESTS="FILE..." chooses, NIC=virtio or such, too'
 	@echo 'make check     run the static checks only; make coccicheck: the semantic patches only'
 	@echo 'make sanitize  the tests of the driver on a kernel that watches every access'
 	@echo 'make kunit     the unit tests, in a guest on that kernel'

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""make test: every test on the distribution's kernel, then a second session on the sanitizer
-kernel, and the sum of both as the last line.
+"""make test: every test on the distribution's kernel with an e1000, then sessions on the sanitizer
+kernel and with virtio-net, and the sum of all as the last line.
 
-There everything takes three times as long, so of the driver's tests it runs those in which memory
-changes hands most: removal, errors, lies of the device, changed rings and programs.  make sanitize
-runs all of them.
+On the sanitizer kernel everything takes three times as long, so of the driver's tests it runs those
+in which memory changes hands most: removal, errors, lies of the device, changed rings and programs.
+make sanitize runs all of them.  With virtio-net run those that see most of its backend: frames of
+every length, rings and interrupts under pressure, programs, and the device's coming and going.
 """
+import argparse
+import collections
 import os
 import pathlib
 import signal
@@ -13,30 +16,52 @@ import subprocess
 import sys
 import tempfile
 
+import models
+
 TESTS = pathlib.Path(__file__).resolve().parent / "tests"
 SANITIZED = ("kunit", "sanitizers", "faults", "hostile", "removal", "pci_error", "lifecycle",
              "hang", "memory", "shutdown", "traffic", "xdp_attach", "xdp_verdicts", "xdp_adjust",
              "xdp_redirect", "xdp_sharing")
-SESSIONS = {"distribution": [TESTS], "kasan": [TESTS / f"test_{name}.py" for name in SANITIZED]}
+WITH_VIRTIO = ("traffic", "lifecycle", "xdp_verdicts", "xdp_redirect", "xdp_sharing", "removal",
+               "suspend", "shutdown", "hang")
+WITH_PACKED = ("traffic", "lifecycle", "xdp_verdicts")
+Session = collections.namedtuple("Session", "kernel nic files")
 # pytest's exit status after Ctrl-C
 INTERRUPTED = 2
 
 
-def run(kernel, tally, chosen):
+def files(names):
+    return [TESTS / f"test_{name}.py" for name in names]
+
+
+SESSIONS = [Session("distribution", "e1000", [TESTS]),
+            Session("kasan", "e1000", files(SANITIZED)),
+            Session("distribution", "virtio", files(WITH_VIRTIO)),
+            Session("distribution", "virtio-packed", files(WITH_PACKED))]
+
+
+def sessions(nic, chosen):
+    """Those to run: with one NIC all tests, and chosen files instead of a session's own."""
+    wanted = [Session("distribution", nic, [TESTS])] if nic else SESSIONS
+    return [session._replace(files=chosen or session.files) for session in wanted]
+
+
+def run(session, tally):
     """One session of pytest; the tally makes its last line count the sessions before it."""
     command = [sys.executable, "-m", "pytest", "-c", TESTS / "pytest.ini",
-               f"--kernel={kernel}", f"--tally={tally}", *chosen]
+               f"--kernel={session.kernel}", f"--nic={session.nic}", f"--tally={tally}",
+               *session.files]
     return subprocess.run(command, env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
                           check=False).returncode
 
 
-def main(chosen):
+def main(options):
     failed = 0
     # Ctrl-C is for pytest, which puts away its guests; a handler, because a child inherits SIG_IGN
     signal.signal(signal.SIGINT, lambda *_: None)
     with tempfile.NamedTemporaryFile(prefix="sluice-tally-") as tally:
-        for kernel, tests in SESSIONS.items():
-            status = run(kernel, tally.name, chosen or tests)
+        for session in sessions(options.nic, options.files):
+            status = run(session, tally.name)
             failed = failed or status
             # a signal ends all of it
             if status == INTERRUPTED or status < 0:
@@ -44,5 +69,12 @@ def main(chosen):
     return failed
 
 
+def arguments():
+    parser = argparse.ArgumentParser(description="run the tests, in one session or in all")
+    parser.add_argument("--nic", choices=models.NAMES, help="a session with this NIC only")
+    parser.add_argument("files", nargs="*", help="instead of all that a session is for")
+    return parser.parse_args()
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(arguments()))

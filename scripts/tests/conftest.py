@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Which kernel the guests run, what every test ends with, and the report: one line a test, then
-"N passed, N failed"."""
+"""Which kernel the guests run and with which NICs, what every test ends with, and the report: one
+line a test, then "N passed, N failed"."""
 import json
 import os
 import pathlib
@@ -16,7 +16,8 @@ pytest.register_assert_rewrite("device_access", "register_trace")
 
 import kernels  # noqa: E402
 import line_coverage  # noqa: E402
-from guest import Guest  # noqa: E402
+import models  # noqa: E402
+from guest import Guest, Nic  # noqa: E402
 
 # These ask nothing of the driver, or nothing that depends on the kernel: once is enough.
 KERNEL_INDEPENDENT = {"test_console.py", "test_docs.py", "test_kernel.py", "test_make.py",
@@ -24,15 +25,22 @@ KERNEL_INDEPENDENT = {"test_console.py", "test_docs.py", "test_kernel.py", "test
                       "test_static.py", "test_wire.py"}
 # They need a kernel that watches, which the distribution's does not.
 OF_THE_WATCHERS = {"test_faults.py", "test_kunit.py", "test_sanitizers.py"}
+# These choose their NICs themselves, have none, or are about the 8254x from end to end.
+NIC_INDEPENDENT = KERNEL_INDEPENDENT | {"test_accesses.py", "test_bind.py", "test_hostile.py",
+                                        "test_kunit.py", "test_models.py", "test_sanitizers.py",
+                                        "test_vhost_user.py", "test_virtio.py"}
+DEFAULT_KERNEL, DEFAULT_NIC = "distribution", "e1000"
 
 NO_TESTS = int(pytest.ExitCode.NO_TESTS_COLLECTED)
 
 
-# The kernel
+# The kernel and the NICs
 
 def pytest_addoption(parser):
-    parser.addoption("--kernel", default="distribution", choices=("distribution", *kernels.BUILT),
+    parser.addoption("--kernel", default=DEFAULT_KERNEL, choices=(DEFAULT_KERNEL, *kernels.BUILT),
                      help="run the tests of the driver on this kernel of scripts/kernel-build")
+    parser.addoption("--nic", default=DEFAULT_NIC, choices=models.NAMES,
+                     help="run the tests of the driver with this NIC of scripts/models.py")
     parser.addoption("--tally", help="file with the counts of the sessions before this one, to "
                      "which it adds its own: the last line says the sum")
     parser.addoption("--coverage", help="directory that gets what the guests of kernel gcov have "
@@ -42,28 +50,35 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     config.addinivalue_line("markers", "distribution_kernel(reason): what is tested is not to be "
                             "had in a kernel that watches itself")
+    config.addinivalue_line("markers", "needs(ability): one of models.ABILITIES")
     name = config.option.kernel
     if config.option.coverage:
         Guest.before_off = lambda guest: line_coverage.save(guest, config.option.coverage)
     Guest.default_kernel = staticmethod(lambda: kernels.named_kernel(name))
+    Nic.default_model = models.named(config.option.nic)
     # a worker of xdist runs tests for a process that reports them
     if not hasattr(config, "workerinput"):
-        config.pluginmanager.register(Report(name, config.option.tally))
+        config.pluginmanager.register(Report(config.option))
 
 
 def pytest_collection_modifyitems(config, items):
-    """On another kernel only what it can show more of than the distribution's."""
+    """On another kernel, or with another NIC, only what that can show more of."""
     kernel = config.option.kernel
-    left_out = KERNEL_INDEPENDENT if kernel != "distribution" else set()
-    if kernel in ("distribution", "gcov"):
+    left_out = KERNEL_INDEPENDENT if kernel != DEFAULT_KERNEL else set()
+    if kernel in (DEFAULT_KERNEL, "gcov"):
         left_out = left_out | OF_THE_WATCHERS
+    if config.option.nic != DEFAULT_NIC:
+        left_out = left_out | NIC_INDEPENDENT
     items[:] = [item for item in items if item.path.name not in left_out]
 
 
 def pytest_runtest_setup(item):
     mark = item.get_closest_marker("distribution_kernel")
-    if mark and item.config.option.kernel != "distribution":
+    if mark and item.config.option.kernel != DEFAULT_KERNEL:
         pytest.skip(mark.args[0])
+    for mark in item.iter_markers("needs"):
+        if not Nic.default_model.can(mark.args[0]):
+            pytest.skip(Nic.default_model.lacks[mark.args[0]])
 
 
 @pytest.fixture(autouse=True)
@@ -124,12 +139,13 @@ def say(text):
 class Report:
     """One line a test as it ends, the skips with their reasons, and the sum as the last line."""
 
-    def __init__(self, kernel, tally):
+    def __init__(self, options):
         self.outcomes = Outcomes()
-        self.tally = Tally(tally)
+        self.tally = Tally(options.tally)
         self.started = time.monotonic()
-        # what ran on the distribution's kernel is not marked
-        self.where = "" if kernel == "distribution" else f"[{kernel}] "
+        # what ran on the distribution's kernel with an e1000 is not marked
+        self.where = "".join(f"[{chosen}] " for chosen in (options.kernel, options.nic)
+                             if chosen not in (DEFAULT_KERNEL, DEFAULT_NIC))
 
     @staticmethod
     def pytest_report_teststatus(report):

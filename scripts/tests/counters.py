@@ -4,7 +4,7 @@
 import re
 import time
 
-from guest import Guest
+from guest import Guest, Nic
 
 
 def snmp(guest, prefix=""):
@@ -23,6 +23,11 @@ def snmp(guest, prefix=""):
                 found |= {match[1] + name: int(word)
                           for name, word in zip(names[match[1]], words)}
     return found
+
+
+def missed(stats):
+    """Frames that the device has dropped for want of a buffer; none where it lets them wait."""
+    return stats["dev_missed"] if Nic.default_model.can("counters") else 0
 
 
 class Growth:

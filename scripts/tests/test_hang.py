@@ -73,6 +73,7 @@ def assert_recovers(guest, counters):
     return now["tx0_reset_drop"]
 
 
+@pytest.mark.needs("8254x")
 @sluice_only
 def test_transmitter_switched_off_is_reset_and_only_frames_in_the_ring_are_lost(guest, device):
     """TX hang by TCTL.EN: 200 datagrams = those on the wire + tx0_reset_drop; then it works."""
@@ -143,6 +144,7 @@ def received(guest):
     bring_up(guest, HOST_WIRE)
 
 
+@pytest.mark.needs("8254x")
 def test_jumbo_frames_beyond_the_ring_are_counted_missed_one_by_one(guest, received, device):
     """RX overrun: every jumbo frame is either received or in rx_missed and dev_missed, exactly."""
     with without_interrupts(device):
@@ -157,6 +159,7 @@ def test_jumbo_frames_beyond_the_ring_are_counted_missed_one_by_one(guest, recei
         assert now["rx0_frames"] == now["received"]
 
 
+@pytest.mark.needs("8254x")
 def test_small_frames_wait_on_the_wire_and_none_is_missed(guest, received, device):
     """RX overrun: frames of one buffer, three times as many as the ring has, all arrive."""
     count = 3 * 256

@@ -15,7 +15,7 @@ from tracepoints import counted_events
 
 FIRST, SECOND, THIRD = range(3)
 NETDEV_TX_BUSY = 16
-MODULE = "sluice" if IS_SLUICE else "e1000"
+MODULE = "sluice" if IS_SLUICE else Nic.default_model.module
 ROUNDS_UP_DOWN = 100
 ROUNDS_MODULE = 20
 
@@ -133,7 +133,7 @@ def test_link_statistics_agree_with_the_queues(guest):
 def test_mtu_changes_under_traffic_lose_no_frame(guest, ifname):
     """MTU change under traffic in both directions, over the jumbo limit and back: none lost."""
     with BothWays(guest, FIRST) as traffic:
-        for mtu in (9000, 16110, 1500, 68, 1500):
+        for mtu in (9000, Nic.default_model.longest_mtu, 1500, 68, 1500):
             guest.sh(f"ip link set {ifname} mtu {mtu}")
             seen = traffic.sent
             wait_for(lambda: traffic.sent, lambda sent: sent > seen + 20, 20, "more traffic")
@@ -145,7 +145,7 @@ def test_mtu_changes_under_traffic_lose_no_frame(guest, ifname):
 def test_module_is_removed_and_loaded_20_times_under_traffic(guest):
     """rmmod and insmod under traffic: each time the interfaces come back and work in the end."""
     mac = attribute(guest, guest.ifname(FIRST), "address")
-    load = f"insmod {guest.module()}" if IS_SLUICE else "modprobe e1000"
+    load = f"insmod {guest.module()}" if IS_SLUICE else f"modprobe {MODULE}"
     with Inbound(guest, FIRST):
         for _ in range(ROUNDS_MODULE):
             guest.sh(f"rmmod pktgen 2>/dev/null; rmmod {MODULE} && {load}", timeout=60)
@@ -177,6 +177,7 @@ def test_device_of_another_kind_is_refused(guest, ifname):
     assert re.search(f"{address}: .*not a NIC that sluice drives", said)
 
 
+@pytest.mark.needs("loopback")
 @sluice_only
 def test_loopback_feature_turns_frames_around_until_it_is_off(guest, ifname):
     """NETIF_F_LOOPBACK: frames come back and none is on the wire; off: the wire has them again."""
@@ -222,7 +223,8 @@ def test_burst_rings_far_fewer_doorbells_than_frames(guest, ifname):
     pktgen.receive(guest.wire(FIRST), total)
     now = counters()
     assert now["tx0_accepted"] == total
-    assert total / burst <= now["tx0_doorbells"] <= total / 8
+    fewest = total / burst if Nic.default_model.can("every doorbell") else 1
+    assert fewest <= now["tx0_doorbells"] <= total / 8
 
 
 @sluice_only
@@ -267,6 +269,7 @@ def shared_line(guest):
     raise AssertionError("no two NICs share an interrupt line")
 
 
+@pytest.mark.needs("shared line")
 @sluice_only
 def test_foreign_interrupts_on_a_shared_line_are_passed_on(guest):
     """INTx shared: each interrupt of the busy NIC is a foreign one of the idle NIC, and no more."""

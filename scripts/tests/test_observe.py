@@ -97,6 +97,7 @@ def test_every_received_frame_is_one_completion_and_one_post(guest, ifname):
         assert lengths.by_key() == {60: N}
 
 
+@pytest.mark.needs("every doorbell")
 @sluice_only
 def test_receive_doorbells_are_traced_as_they_are_counted(guest, ifname):
     """sluice_doorbell, receiving: as many as rx0_doorbells grew, a quarter of the ring each."""
@@ -106,6 +107,15 @@ def test_receive_doorbells_are_traced_as_they_are_counted(guest, ifname):
         assert doorbells.by_key() == {RX_RING // 4: rung}
 
 
+def assert_rung(traced, rung, burst):
+    """Each is traced, also one that the device has not wanted and that was not rung."""
+    assert N / burst <= traced <= N
+    if Nic.default_model.can("every doorbell"):
+        assert traced == rung
+    else:
+        assert 0 < rung <= traced
+
+
 @sluice_only
 @pytest.mark.parametrize("burst", [1, 8])
 def test_transmit_doorbells_and_completions_are_traced_as_they_are_counted(guest, ifname, burst):
@@ -113,13 +123,14 @@ def test_transmit_doorbells_and_completions_are_traced_as_they_are_counted(guest
     with counted(guest, "doorbell", "descs", ifname, "tx==1") as doorbells, \
             counted(guest, "tx_completion", "frames", ifname) as done:
         rung = send_n(guest, ifname, burst=burst).of("tx0_doorbells")
-        assert N / burst <= rung <= N
-        assert doorbells.total() == rung
-        assert total_of(doorbells) == total_of(done) == N
+        assert_rung(doorbells.total(), rung, burst)
+        assert total_of(done) == N
+        assert total_of(doorbells) == N * guest.nics[OBSERVED].model.descriptors
     with counted(guest, "doorbell", "tx", ifname) as directions, \
             counted(guest, "tx_completion", "bytes", ifname) as sizes:
         counters = send_n(guest, ifname, burst=burst)
-        assert directions.by_key() == {TX: counters.of("tx0_doorbells")}
+        assert directions.by_key().keys() == {TX}
+        assert_rung(directions.total(), counters.of("tx0_doorbells"), burst)
         assert total_of(sizes) == counters.of("tx0_bytes") == N * 60
 
 
@@ -232,12 +243,11 @@ def observe(guest, ifname):
     return json.loads(guest.sh(f"{program('netdev_queues.py')} {ifname}").stdout)
 
 
-def interrupt_of(guest, ifname):
-    """The line of /proc/interrupts that names the interface."""
-    for line in guest.sh("cat /proc/interrupts").stdout.splitlines():
-        if ifname in re.split(r"[,\s]+", line):
-            return int(line.split(":")[0])
-    raise AssertionError(f"{ifname} has no interrupt")
+def interrupts_of(guest, ifname):
+    """The lines of /proc/interrupts that name the interface; with MSI-X one is not a queue's."""
+    return [int(line.split(":")[0])
+            for line in guest.sh("cat /proc/interrupts").stdout.splitlines()
+            if re.search(rf"[,\s]{ifname}\b", line)]
 
 
 def assert_one_napi_serves(guest, ifname):
@@ -245,7 +255,7 @@ def assert_one_napi_serves(guest, ifname):
     seen = observe(guest, ifname)
     napi, = seen["napis"]
     assert seen["queues"] == [{"id": 0, "type": kind, "napi-id": napi["id"]} for kind in (RX, TX)]
-    assert napi["irq"] == interrupt_of(guest, ifname)
+    assert napi["irq"] in interrupts_of(guest, ifname)
 
 
 @sluice_only

@@ -177,6 +177,7 @@ def send_round(port, rng):
     return sent + 1
 
 
+@pytest.mark.needs("8254x")
 def test_interrupt_meets_the_end_of_a_poll(ports, register_trace):
     """Receive never stalls: the device is masked before the flag says so, else it stays masked.
 
@@ -314,6 +315,7 @@ def test_netconsole_while_frames_are_redirected_in(ports, netconsole):
     assert sources(seen)[FROM_REDIRECT] > 0
 
 
+@pytest.mark.needs("8254x")
 def test_netpoll_leaves_xdp_frames_to_napi(ports, netconsole, device):
     """XDP frames found sent when a line of the log goes out are left to NAPI, and the line with
     them; NAPI comes without an interrupt.

@@ -19,9 +19,10 @@ from xdp import Port
 ROUNDS = 5
 # Seconds in which anything that removes must be over.
 BOUND = 10
-REGISTERS = 128 << 10
+BAR, REGISTERS = Nic.default_model.registers
 DRIVER = "/sys/bus/pci/drivers/sluice"
 MEMORY, MASTER, INTX_OFF = 2, 4, 0x400
+BAR_64 = 4
 
 
 class RemovalGuest(Guest):
@@ -43,9 +44,12 @@ class RemovalGuest(Guest):
     def read_ones(self, address):
         """Every register of the NIC reads as ones, and the device does nothing any more."""
         memory = self.memory_device()
-        bar = self.sh(f"setpci -s {address} BASE_ADDRESS_0").stdout.strip()
+        low, high = self.sh(f"setpci -s {address} BASE_ADDRESS_{BAR} BASE_ADDRESS_{BAR + 1}"
+                            ).stdout.split()
+        # of a BAR of 32 bits the next one is no half
+        high = high if int(low, 16) & BAR_64 else 0
         self.command(address, INTX_OFF, MEMORY | MASTER | INTX_OFF)
-        self.sh(f"setpci -s {memory} BASE_ADDRESS_2={bar} BASE_ADDRESS_3=0 COMMAND=2:2")
+        self.sh(f"setpci -s {memory} BASE_ADDRESS_2={low} BASE_ADDRESS_3={high} COMMAND=2:2")
 
     def read_registers(self, address):
         """The NIC's registers are the NIC's again.
@@ -99,9 +103,7 @@ def test_hot_unplug_under_traffic(guest):
             floods.wait_flowing()
             guest.qmp("device_del", id=nic.id)
             wait_for(lambda: unplugged(guest), bool, BOUND, "the guest to let the NIC go")
-            guest.qmp("device_add", driver=nic.model, id=nic.id, netdev=f"net-{nic.id}",
-                      mac=nic.mac, romfile="")
-            wait_for(lambda: guest.ifnames()[0], bool, BOUND, "the interface")
+            guest.plug(0)
             Port(guest, 0)
         floods.wait_flowing()
 
@@ -194,7 +196,7 @@ def test_questions_to_a_device_of_ones(guest):
         text = ask(guest, dev)
         now = counters(text)
         assert {n: v for n, v in now.items() if v - before[n] > 1000} == {}
-        assert len(now) > 20
+        assert len(now) > 20 or not Nic.default_model.can("counters")
         unbind(guest, dev)
     bind(guest)
 

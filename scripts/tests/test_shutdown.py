@@ -21,7 +21,7 @@ def command_writes(path):
     with open(path, encoding="utf-8") as trace:
         found = [m.groups() for m in CONFIGURATION_WRITE.finditer(trace.read())]
     return [int(value, 16) for name, offset, value in found
-            if name == "e1000" and int(offset, 16) == COMMAND]
+            if name == Nic.default_model.device and int(offset, 16) == COMMAND]
 
 
 @pytest.mark.parametrize("how", ["poweroff", "reboot"])

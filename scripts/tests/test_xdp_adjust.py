@@ -2,7 +2,7 @@
 """Native XDP: programs that move the head, the tail and the metadata of a frame."""
 import pytest
 
-from xdp import LONGEST, PUSH_FILL, SHORTEST, Op, Verdict, received
+from xdp import LONGEST, PUSH_FILL, SHORTEST, SHORTEST_ON_WIRE, Op, Verdict, received
 
 pytest_plugins = ["xdp_fixtures"]
 
@@ -32,7 +32,7 @@ def port(jumbo, ports):
 
 def padded(frame):
     """A frame as it must leave: a short one is filled up with zeros, not with old memory."""
-    return frame + bytes(max(0, SHORTEST - len(frame)))
+    return frame + bytes(max(0, SHORTEST_ON_WIRE - len(frame)))
 
 
 def check_all(port, verdict, frames, expected):

@@ -13,6 +13,7 @@ import struct
 
 import bpf
 from counters import wait_for
+from guest import Nic
 from ledger import assert_balanced
 from topology import wait_carrier
 
@@ -54,6 +55,7 @@ PUSH_FILL = 0xa5
 HEADER = struct.Struct("!6s6sHIBBHIBB")
 SOURCE_MAC = bytes.fromhex("020000000051")
 SHORTEST = 60
+SHORTEST_ON_WIRE = Nic.default_model.shortest
 LONGEST = 16110 + 14
 PATTERN = bytes((i * 7 + (i >> 8)) & 255 for i in range(1 << 15))
 

@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+import models
 from console import Console
 from frames import (ETH_P_ARP, Flow, IPPROTO_ICMP, arp, icmp_echo, parse, pattern, read_pcap,
                     udp_frame)
@@ -262,6 +263,29 @@ def test_report_counts_the_sessions_before_it(tmp_path):
 def test_report_names_a_kernel_that_is_not_the_distributions(tmp_path):
     done = report_of(tmp_path, "def test_a(): pass", "--kernel=gcov")
     assert re.search(r"^passed .* \[gcov\] \S+::test_a$", done.stdout, re.M)
+
+
+def test_report_names_a_nic_that_is_not_an_e1000(tmp_path):
+    done = report_of(tmp_path, "def test_a(): pass", "--nic=virtio", "--kernel=kasan")
+    assert re.search(r"^passed .* \[kasan\] \[virtio\] \S+::test_a$", done.stdout, re.M)
+
+
+@pytest.mark.parametrize("nic, said", [("e1000", "passed"), ("virtio", "skipped")])
+def test_what_a_nic_cannot_is_skipped_with_the_reason(tmp_path, nic, said):
+    done = report_of(tmp_path, "import pytest\n@pytest.mark.needs('8254x')\ndef test_a(): pass\n"
+                     "def test_b(): pass", f"--nic={nic}")
+    assert re.search(rf"^{said} .*::test_a$", done.stdout, re.M)
+    assert ("test_a: Skipped: not an 8254x" in done.stdout) == (said == "skipped")
+
+
+def test_ability_that_does_not_exist_is_an_error(tmp_path):
+    done = report_of(tmp_path, "import pytest\n@pytest.mark.needs('wings')\ndef test_a(): pass")
+    assert done.stdout.splitlines()[-1] == "0 passed, 1 failed"
+
+
+@pytest.mark.parametrize("name", models.NAMES)
+def test_every_model_says_only_of_abilities_why_it_lacks_them(name):
+    assert models.named(name).lacks.keys() <= models.ABILITIES.keys()
 
 
 def report_of(directory, body, *options):

@@ -9,7 +9,7 @@ import time
 
 RX_ENDS = ["passed", "xdp_drop", "xdp_tx", "xdp_redirect", "xdp_aborted", "xdp_invalid",
            "xdp_tx_full", "xdp_redirect_err", "xdp_no_frags", "alloc_fail", "skb_fail",
-           "length_err", "chain_err", "hw_err"]
+           "length_err", "chain_err", "hw_err", "hdr_err", "xdp_partial"]
 TX_ENDS = ["completed", "dma_err", "offload_err", "pad_err", "reset_drop", "in_flight"]
 TX_STARTS = ["accepted", "xdp_accepted"]
 

@@ -8,6 +8,7 @@ ABILITIES = {
     "offloads": "checksums and segmentation",
     "tags": "VLAN tags inserted and stripped",
     "filters": "addresses and VLANs that do not get in",
+    "filter switch": "a filter of VLANs that can be switched off",
     "counters": "frames that the device counts by itself",
     "flow control": "pause frames and interrupt throttling",
     "self test": "ethtool -t",
@@ -15,6 +16,7 @@ ABILITIES = {
     "shared line": "an interrupt that another NIC may have raised",
     "large rings": "4,096 buffers",
     "every doorbell": "no doorbell is left out",
+    "prompt sending": "a frame is on the wire when its doorbell returns",
 }
 
 
@@ -25,7 +27,8 @@ class Model:
     module is the kernel's own driver, owner the PCI driver that has the NIC before anybody is
     loaded.  A frame on the wire has at least `shortest` bytes.  rings are the largest sizes for
     receiving and sending, registers the BAR they are in and its size, descriptors those of a
-    frame of one piece.  lacks says why the NIC has not an ability.
+    frame of one piece, header the bytes in front of a frame that are none of it.  lacks says why
+    the NIC has not an ability.
     """
 
     name: str
@@ -39,6 +42,7 @@ class Model:
     registers: tuple = (0, 128 << 10)
     exact_filters: int = 14
     descriptors: int = 1
+    header: int = 0
     lacks: dict = dataclasses.field(default_factory=dict, hash=False)
 
     def can(self, ability):
@@ -51,24 +55,24 @@ VIRTIO_LACKS = {
     "8254x": "not an 8254x",
     "offloads": "the emulator's datagram wire takes frames as they are on the wire only",
     "tags": "virtio knows no VLAN tag outside the frame",
-    "filters": "without a control queue everything gets in",
+    "filter switch": "the filter of VLANs cannot be switched off",
     "counters": "the device counts nothing",
     "flow control": "virtio has none",
     "self test": "there is none for virtio",
     "loopback": "virtio has none",
     "shared line": "MSI-X shares no line",
-    "large rings": "the emulator's rings have at most 1,024 buffers",
+    "large rings": "the emulator's rings have 256 buffers",
     "every doorbell": "the device says which doorbells it wants",
+    "prompt sending": "the device sends when it gets to it",
 }
 WITH_INTX = {ability: why for ability, why in VIRTIO_LACKS.items() if ability != "shared line"}
 
 
 def virtio(name, options, lacks=None):
-    """A virtio-net of QEMU's, whose rings are as large as it lets them be."""
-    return Model(name, "virtio-net-pci", options=f"rx_queue_size=1024,{options}",
-                 module="virtio_net", owner="virtio-pci", shortest=14, longest_mtu=65535,
-                 rings=(1024, 256), registers=(4, 16 << 10), exact_filters=64,
-                 descriptors=2,
+    """A virtio-net of QEMU's."""
+    return Model(name, "virtio-net-pci", options=options, module="virtio_net",
+                 owner="virtio-pci", shortest=14, longest_mtu=65535, rings=(256, 256),
+                 registers=(4, 16 << 10), exact_filters=63, descriptors=2, header=12,
                  lacks=lacks or VIRTIO_LACKS)
 
 

@@ -13,7 +13,7 @@ import threading
 import time
 
 BUFFER_BYTES = 16 << 20
-LARGEST_FRAME = 1 << 16
+LARGEST_FRAME = 1 << 17
 # Seconds for one frame. QEMU's e1000 is deaf for one after each change of its filters; a receiver
 # that never takes anything again must fail a test, not hold it for ever.
 SEND_LIMIT = 60

@@ -435,7 +435,7 @@ REFUSED = {
     "ring no power of two": ("-G", "tx 100", "power of two", "-g"),
     "ring above the maximum": ("-G", "rx 8192", "exceeds maximum", "-g"),
     "mini ring": ("-G", "rx-mini 64", "exceeds maximum", "-g"),
-    "more channels": ("-L", "combined 2", "supported", "-l"),
+    "more channels": ("-L", "combined 2", "exceeds maximum", "-l"),
     "throttling by transmit": ("-C", "tx-usecs 10", "unsupported parameter", "-c"),
     "adaptive throttling": ("-C", "adaptive-rx on", "unsupported parameter", "-c"),
     "throttling beyond the limit": ("-C", "rx-usecs 1000000", "limit", "-c"),

@@ -220,9 +220,9 @@ def test_burst_rings_far_fewer_doorbells_than_frames(guest, ifname):
     counters = Growth(lambda: guest.ethtool_stats(FIRST))
     pktgen.set_up(guest, ifname, count=total, burst=burst)
     pktgen.start(guest)
-    pktgen.receive(guest.wire(FIRST), total)
+    sent = pktgen.receive_all(guest, ifname, guest.wire(FIRST))
     now = counters()
-    assert now["tx0_accepted"] == total
+    assert now["tx0_accepted"] == sent >= total
     fewest = total / burst if Nic.default_model.can("every doorbell") else 1
     assert fewest <= now["tx0_doorbells"] <= total / 8
 
@@ -234,10 +234,10 @@ def test_full_ring_stops_the_queue_and_completions_wake_it(guest, ifname):
     counters = Growth(lambda: guest.ethtool_stats(FIRST))
     pktgen.set_up(guest, ifname, count=5000, burst=200)
     pktgen.start(guest)
-    pktgen.receive(guest.wire(FIRST), 5000)
+    sent = pktgen.receive_all(guest, ifname, guest.wire(FIRST))
     now = counters()
     guest.sh(f"ethtool -G {ifname} tx 256")
-    assert now["tx0_accepted"] == now["tx0_packets"] == 5000
+    assert now["tx0_accepted"] == now["tx0_packets"] == sent >= 5000
     assert now["tx0_stops"] > 0
     assert now["tx0_wakes"] == now["tx0_stops"]
 

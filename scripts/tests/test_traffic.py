@@ -23,6 +23,8 @@ SMALL_FRAMES = 100_000
 UDP_PORT = 7000
 HEADER = 14
 SHORTEST_ON_WIRE = 60
+# Where a frame would need too many of the usual ones.
+LARGE_BUFFER = 2 * 4096 - 256 - 320
 LARGEST_MTU = Nic.default_model.longest_mtu
 
 
@@ -151,10 +153,16 @@ def mtu_is(guest, mtu, i=HOST_WIRE):
     bring_up(guest, i)
 
 
+def ends(buffer, longest):
+    """Where a frame's buffers end; those behind the first have no header in front."""
+    return range(buffer, longest + buffer, buffer + Nic.default_model.header)
+
+
 def jumbo_lengths(mtu):
     """Both sides of every buffer boundary up to the longest frame, with and without its FCS."""
     longest = mtu + HEADER
-    edges = {BUFFER * buffers + step for buffers in range(1, 9) for step in range(-5, 6)}
+    edges = {end + step for buffer in (BUFFER, LARGE_BUFFER) for end in ends(buffer, longest)
+             for step in range(-5, 6)}
     spread = set(range(1515, longest, 487)) | set(range(longest - 8, longest + 1))
     return sorted(length for length in edges | spread if length <= longest)
 

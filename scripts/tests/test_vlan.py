@@ -127,7 +127,7 @@ def test_promiscuous_mode_lets_every_vlan_in(guest):
     assert tags_heard(guest) == [VID, 0]
 
 
-@filters
+@pytest.mark.needs("filter switch")
 @sluice_only
 def test_filter_off_lets_every_vlan_in(guest):
     """VLAN filter: with rx-vlan-filter off every VID arrives until it is on again."""

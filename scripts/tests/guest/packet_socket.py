@@ -24,8 +24,8 @@ TP_STATUS_AVAILABLE = 0
 TP_STATUS_SEND_REQUEST = 1
 TP_STATUS_VLAN_VALID = 16
 SO_RCVBUFFORCE = 33
-# A slot holds the largest frame (16,128 bytes) behind its 32-byte header and any tried offset.
-SLOT_SIZE = 32768
+# A slot holds the largest frame (65,553 bytes) behind its 32-byte header and any tried offset.
+SLOT_SIZE = 1 << 17
 SLOTS = 32
 FIRST_OFFSET = 32
 OFFSETS = 16

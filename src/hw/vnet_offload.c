@@ -179,6 +179,9 @@ void vnet_offload_probe(struct sluice_nic *nic)
 
 	if (!(hw->offered & BIT_ULL(VIRTIO_NET_F_MRG_RXBUF)))
 		hw->offered &= ~VNET_GUEST_TSO;
+	/* With nothing to choose from QEMU refuses the command. */
+	if (!(hw->offered & VNET_GUEST))
+		hw->offered &= ~BIT_ULL(VIRTIO_NET_F_CTRL_GUEST_OFFLOADS);
 	netdev->hw_features = vnet_tx_features(hw->offered) |
 			      vnet_rx_features(hw->offered);
 	netdev->features |= netdev->hw_features;

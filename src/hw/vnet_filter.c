@@ -94,6 +94,11 @@ static void vnet_send_rx_mode(struct sluice_nic *nic)
 	if (!m)
 		return;
 	vnet_collect_rx_mode(nic->netdev, m);
+	if (vnet_has(nic, VIRTIO_NET_F_CTRL_MAC_ADDR))
+		vnet_command(nic, VIRTIO_NET_CTRL_MAC,
+			     VIRTIO_NET_CTRL_MAC_ADDR_SET, m->unicast.addr[0],
+			     ETH_ALEN);
+	/* It is overwritten when sent, so the addresses come last. */
 	vnet_command(nic, VIRTIO_NET_CTRL_RX, VIRTIO_NET_CTRL_RX_PROMISC,
 		     &m->promisc, sizeof(m->promisc));
 	vnet_command(nic, VIRTIO_NET_CTRL_RX, VIRTIO_NET_CTRL_RX_ALLMULTI,

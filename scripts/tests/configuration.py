@@ -74,7 +74,7 @@ class Configured:
     def _set(self, dev):
         self.guest.sh(
             f"set -e; ip link set {dev} address {MAC} mtu {MTU}; ip link set {dev} up;"
-            f"ethtool -G {dev} rx 512 tx 128;"
+            f"ethtool -G {dev} rx 128 tx 64;"
             f"ip maddr add {GROUP} dev {dev}; modprobe 8021q;"
             f"ip link add link {dev} name v5 type vlan id {VID}; ip link set v5 up")
         if Nic.default_model.can("flow control"):

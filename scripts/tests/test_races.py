@@ -128,7 +128,7 @@ def test_redirect_in_while_the_rings_are_swapped(ports):
     """
     near, far = ports
     with redirects(near, far) as flood:
-        far.sh("for n in $(seq 5); do for size in 512 256; do ethtool -G IF tx $size; "
+        far.sh("for n in $(seq 5); do for size in 128 256; do ethtool -G IF tx $size; "
                "ethtool -G IF rx $size; done; done", timeout=60)
         assert flood.grown()[1]["tx0_reset_drop"] == 0
 

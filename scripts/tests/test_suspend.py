@@ -88,7 +88,7 @@ class Slept:
         no_ipv6(self.guest)
         self.guest.sh(f"set -e; ip link set {promiscuous} promisc on; "
                       f"ip link set {down} address {DOWN_MAC} mtu {DOWN_MTU}; "
-                      f"ethtool -G {down} rx 1024")
+                      f"ethtool -G {down} rx 128")
         bring_up(self.guest, PROMISCUOUS)
 
 

@@ -156,5 +156,6 @@ const struct sluice_board fake_board = {
 	.hw_size	= sizeof(struct fake_hw),
 	.max_ring	= FAKE_MAX_RING,
 	.max_mtu	= FAKE_MAX_MTU,
+	.max_linear_mtu	= SLUICE_XDP_LINEAR_MTU,
 	.max_offset	= FAKE_MAX_OFFSET,
 };

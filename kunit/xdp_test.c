@@ -15,7 +15,6 @@
 
 #define XDP_LEN		100
 #define XDP_CHAIN	(3 * SLUICE_RX_BUF_LEN - 7)
-#define XDP_LINEAR_MTU	(SLUICE_RX_BUF_LEN - SLUICE_RX_LONGEST)
 #define XDP_UNKNOWN	77
 
 static void xdp_program_free(void *data)
@@ -729,15 +728,15 @@ static void xdp_mtu_test(struct kunit *test)
 	struct bpf_prog *linear = xdp_verdict(test, XDP_PASS, false);
 	struct bpf_prog *frags = xdp_verdict(test, XDP_PASS, true);
 
-	KUNIT_EXPECT_EQ(test, xdp_set_mtu(fake, XDP_LINEAR_MTU + 1), 0);
+	KUNIT_EXPECT_EQ(test, xdp_set_mtu(fake, SLUICE_XDP_LINEAR_MTU + 1), 0);
 	KUNIT_EXPECT_EQ(test, xdp_attach(fake, linear), -EINVAL);
 	KUNIT_EXPECT_EQ(test, atomic64_read(&linear->aux->refcnt), 1);
 	KUNIT_EXPECT_EQ(test, xdp_attach(fake, frags), 0);
 	KUNIT_EXPECT_EQ(test, xdp_set_mtu(fake, FAKE_MAX_MTU), 0);
-	KUNIT_EXPECT_EQ(test, xdp_set_mtu(fake, XDP_LINEAR_MTU), 0);
+	KUNIT_EXPECT_EQ(test, xdp_set_mtu(fake, SLUICE_XDP_LINEAR_MTU), 0);
 	KUNIT_EXPECT_EQ(test, xdp_attach(fake, linear), 0);
-	KUNIT_EXPECT_EQ(test, xdp_set_mtu(fake, XDP_LINEAR_MTU + 1), -EINVAL);
-	KUNIT_EXPECT_EQ(test, fake->netdev->mtu, XDP_LINEAR_MTU);
+	KUNIT_EXPECT_EQ(test, xdp_set_mtu(fake, SLUICE_XDP_LINEAR_MTU + 1), -EINVAL);
+	KUNIT_EXPECT_EQ(test, fake->netdev->mtu, SLUICE_XDP_LINEAR_MTU);
 	KUNIT_EXPECT_EQ(test, xdp_set_mtu(fake, ETH_DATA_LEN), 0);
 }
 

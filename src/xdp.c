@@ -23,8 +23,7 @@ int sluice_xdp_check_mtu(struct sluice_nic *nic, u32 mtu,
 			 const struct bpf_prog *prog,
 			 struct netlink_ext_ack *extack)
 {
-	/* Buffers that are longer for the sake of GRO may be gone tomorrow. */
-	u32 limit = sluice_rx_buf_len(nic, mtu, 0) - SLUICE_RX_LONGEST;
+	u32 limit = nic->board->max_linear_mtu;
 
 	if (!prog || prog->aux->xdp_has_frags || mtu <= limit)
 		return 0;
@@ -39,13 +38,22 @@ int sluice_xdp_check_mtu(struct sluice_nic *nic, u32 mtu,
 	return -EINVAL;
 }
 
-/* Only a device that leaves checksums to us must know. */
-static int sluice_xdp_ready(struct sluice_nic *nic, bool on,
+/* Only a device that leaves checksums to us, or gives frames in pieces though it
+ * could do otherwise, must know.
+ */
+static int sluice_xdp_ready(struct sluice_nic *nic, const struct bpf_prog *prog,
 			    struct netlink_ext_ack *extack)
 {
 	const struct sluice_hw_ops *ops = nic->board->ops;
 
-	return ops->xdp_ready ? ops->xdp_ready(nic, on, extack) : 0;
+	return ops->xdp_ready ? ops->xdp_ready(nic, prog, extack) : 0;
+}
+
+/* Whoever bears less must find the device ready for it. */
+static bool sluice_xdp_bears_less(const struct bpf_prog *prog,
+				  const struct bpf_prog *than)
+{
+	return prog && (!than || !prog->aux->xdp_has_frags);
 }
 
 /* Buffers are XDP-ready with and without a program, so the pointer is all that
@@ -54,20 +62,21 @@ static int sluice_xdp_ready(struct sluice_nic *nic, bool on,
  */
 static int sluice_xdp_set_prog(struct sluice_nic *nic, struct netdev_bpf *bpf)
 {
+	bool before = sluice_xdp_bears_less(bpf->prog, nic->xdp_prog);
 	struct bpf_prog *old;
 	int err;
 
 	err = sluice_xdp_check_mtu(nic, nic->netdev->mtu, bpf->prog,
 				   bpf->extack);
-	if (!err && bpf->prog)
-		err = sluice_xdp_ready(nic, true, bpf->extack);
+	if (!err && before)
+		err = sluice_xdp_ready(nic, bpf->prog, bpf->extack);
 	if (err)
 		return err;
 	old = xchg(&nic->xdp_prog, bpf->prog);
 	if (old)
 		bpf_prog_put(old);
-	if (!bpf->prog)
-		sluice_xdp_ready(nic, false, bpf->extack);
+	if (!before)
+		sluice_xdp_ready(nic, bpf->prog, bpf->extack);
 	return 0;
 }
 

@@ -211,8 +211,8 @@ struct sluice_config {
  *	DMA is under way
  * @rx_buf_len: bytes of a frame that one buffer shall take, for an MTU and
  *	netdev features; NULL = %SLUICE_RX_BUF_LEN
- * @xdp_ready: a program is about to be attached (true), or has been detached;
- *	0, or negative errno and all is as before. May be NULL
+ * @xdp_ready: see to it that the device delivers what a program can bear, NULL =
+ *	there is none; 0, or negative errno and all is as before. May be NULL
  * @irq_on: allow interrupts
  * @irq_off: forbid them
  * @irq: the interrupt handler of the line; with MSI-X, for all but queues
@@ -253,7 +253,7 @@ struct sluice_hw_ops {
 	void (*tx_stop)(struct sluice_nic *nic);
 	u32 (*rx_buf_len)(struct sluice_nic *nic, u32 mtu,
 			  netdev_features_t features);
-	int (*xdp_ready)(struct sluice_nic *nic, bool on,
+	int (*xdp_ready)(struct sluice_nic *nic, const struct bpf_prog *prog,
 			 struct netlink_ext_ack *extack);
 	void (*irq_on)(struct sluice_nic *nic);
 	void (*irq_off)(struct sluice_nic *nic);
@@ -298,6 +298,7 @@ struct sluice_hw_ops {
  * @hw_size: bytes of the backend's private state
  * @max_ring: most descriptors of a ring
  * @max_mtu: largest MTU
+ * @max_linear_mtu: largest MTU of a program that knows no frags
  * @max_offset: largest byte offset into a frame that an offload can name
  */
 struct sluice_board {
@@ -309,6 +310,7 @@ struct sluice_board {
 	size_t hw_size;
 	u32 max_ring;
 	u32 max_mtu;
+	u32 max_linear_mtu;
 	u32 max_offset;
 };
 

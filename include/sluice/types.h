@@ -50,6 +50,11 @@
 #define SLUICE_RX_LONGEST	(ETH_HLEN + VLAN_HLEN)
 
 /**
+ * SLUICE_XDP_LINEAR_MTU - largest MTU whose frames, tagged, fit such a buffer
+ */
+#define SLUICE_XDP_LINEAR_MTU	(SLUICE_RX_BUF_LEN - SLUICE_RX_LONGEST)
+
+/**
  * enum sluice_rx_flags - what a completed receive descriptor says
  * @SLUICE_RX_EOP: the frame ends here
  * @SLUICE_RX_VLAN: the device took a tag out; it is in &sluice_rx_cmpl.vlan_tci

@@ -360,6 +360,7 @@ static const struct sluice_hw_ops e1000_ops = {
 		.hw_size	= sizeof(struct e1000_hw),	\
 		.max_ring	= E1000_MAX_RING,		\
 		.max_mtu	= E1000_MAX_MTU,		\
+		.max_linear_mtu	= SLUICE_XDP_LINEAR_MTU,	\
 		.max_offset	= E1000_MAX_OFFSET,		\
 	}
 

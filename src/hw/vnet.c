@@ -14,7 +14,7 @@
 #define VNET_MAX_RING		1024
 #define VNET_MAX_OFFSET		U16_MAX
 
-/* Without MRG_RXBUF a frame is one buffer, of at most four pages. */
+/* A frame that must be one buffer has at most four pages. */
 #define VNET_MAX_LINEAR_MTU	(4 * PAGE_SIZE - XDP_PACKET_HEADROOM - \
 				 SLUICE_RX_TAILROOM - SLUICE_RX_LONGEST)
 
@@ -415,5 +415,6 @@ const struct sluice_board sluice_virtio_net = {
 	.hw_size	= sizeof(struct vnet_hw),
 	.max_ring	= VNET_MAX_RING,
 	.max_mtu	= ETH_MAX_MTU,
+	.max_linear_mtu	= VNET_MAX_LINEAR_MTU,
 	.max_offset	= VNET_MAX_OFFSET,
 };

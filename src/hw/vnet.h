@@ -34,6 +34,7 @@ struct vnet_ctrl {
  * @doorbell: where each queue is notified
  * @ctrl: the control queue
  * @xdp: a program is attached, or is about to be
+ * @linear: it knows no frags
  * @rx_mode_work: tells the device which frames to let in
  * @nic: the device
  */
@@ -44,6 +45,7 @@ struct vnet_hw {
 	void __iomem *doorbell[2 * SLUICE_MAX_VECTORS];
 	struct vnet_ctrl ctrl;
 	bool xdp;
+	bool linear;
 	struct work_struct rx_mode_work;
 	struct sluice_nic *nic;
 };
@@ -105,7 +107,7 @@ bool vnet_rx_offload(struct sk_buff *skb, const struct sluice_xdp_buff *x);
 u32 vnet_rx_buf_len(struct sluice_nic *nic, u32 mtu, netdev_features_t features);
 int vnet_set_features(struct sluice_nic *nic, netdev_features_t changed);
 netdev_features_t vnet_fix_features(netdev_features_t features);
-int vnet_xdp_ready(struct sluice_nic *nic, bool on,
+int vnet_xdp_ready(struct sluice_nic *nic, const struct bpf_prog *prog,
 		   struct netlink_ext_ack *extack);
 
 #endif

@@ -9,6 +9,7 @@
  * does not dare.
  */
 
+#include <linux/filter.h>
 #include "vnet.h"
 #include "vnet_hdr_desc.h"
 
@@ -99,22 +100,31 @@ static int vnet_renegotiate(struct sluice_nic *nic, bool buffers,
 		return vnet_send_offloads(nic, extack);
 	if (!buffers && vnet_wanted_features(nic) == hw->features)
 		return 0;
-	NL_SET_ERR_MSG_MOD(extack, "the device was reset to change what it leaves to us");
+	NL_SET_ERR_MSG_MOD(extack, "the device was reset to change how it gives frames");
 	return sluice_rebuild(nic, &nic->cfg, extack);
 }
 
-int vnet_xdp_ready(struct sluice_nic *nic, bool on,
+/* No program sees a frame without checksum, and one that knows no frags gets
+ * buffers that take whole frames.
+ */
+int vnet_xdp_ready(struct sluice_nic *nic, const struct bpf_prog *prog,
 		   struct netlink_ext_ack *extack)
 {
 	struct vnet_hw *hw = vnet_hw(nic);
+	u32 mtu = nic->netdev->mtu, len = vnet_rx_buf_len(nic, mtu, nic->features);
+	bool xdp = hw->xdp, linear = hw->linear;
 	int err;
 
-	if (hw->xdp == on)
+	hw->xdp = prog;
+	hw->linear = prog && !prog->aux->xdp_has_frags;
+	len -= vnet_rx_buf_len(nic, mtu, nic->features);
+	if (!len && hw->xdp == xdp)
 		return 0;
-	hw->xdp = on;
-	err = vnet_renegotiate(nic, false, extack);
-	if (err)
-		hw->xdp = !on;
+	err = vnet_renegotiate(nic, len, extack);
+	if (err) {
+		hw->xdp = xdp;
+		hw->linear = linear;
+	}
 	return err;
 }
 
@@ -130,14 +140,15 @@ int vnet_set_features(struct sluice_nic *nic, netdev_features_t changed)
 	return vnet_renegotiate(nic, changed & NETIF_F_GRO_HW, NULL);
 }
 
-/* A frame without MRG_RXBUF must fit one buffer, with it as many as the engine
- * takes.
+/* A frame without MRG_RXBUF, or for a program without frags, must fit one buffer,
+ * any other as many as the engine takes.
  */
 u32 vnet_rx_buf_len(struct sluice_nic *nic, u32 mtu, netdev_features_t features)
 {
+	const struct vnet_hw *hw = vnet_hw(nic);
 	u32 longest = mtu + SLUICE_RX_LONGEST;
 
-	if (!(vnet_hw(nic)->offered & BIT_ULL(VIRTIO_NET_F_MRG_RXBUF)))
+	if (hw->linear || !(hw->offered & BIT_ULL(VIRTIO_NET_F_MRG_RXBUF)))
 		return max_t(u32, SLUICE_RX_BUF_LEN, longest);
 	if (features & NETIF_F_GRO_HW ||
 	    longest > SLUICE_RX_BUF_LEN * (SLUICE_RX_MAX_FRAGS + 1))

@@ -141,6 +141,9 @@ void vnet_stop_receiving(struct sluice_nic *nic)
 /* From the interrupt on until somebody asks again. */
 void vnet_irq_silence(struct sluice_vector *v)
 {
+	/* A device may interrupt in spite of its reset, when there are no rings. */
+	if (unlikely(!test_bit(SLUICE_UP, &v->nic->state)))
+		return;
 	if (vnet_has(v->nic, VIRTIO_F_RING_PACKED))
 		vnet_packed_irq_silence(v);
 	else

@@ -231,20 +231,21 @@ static __always_inline bool vnet_packed_tx_kick(struct sluice_txq *q)
 
 /* The device may send frames in any order; each is marked, and the ring cleaned
  * in the order in which it was filled. A used descriptor stands for all of its
- * frame (2.8.6).
+ * frame (2.8.6). A frame is shown by its flags, so one that still waits for a
+ * notification may have been sent.
  */
 static __always_inline void vnet_packed_tx_mark(struct sluice_txq *q)
 {
 	struct vnet_tx_state *s = vnet_tx_state(q);
 	struct vnet_packed r = vnet_packed_tx(q);
 
-	while (s->used != q->kicked && vnet_packed_used(&r, s->used, q->mask)) {
+	while (s->used != q->tail && vnet_packed_used(&r, s->used, q->mask)) {
 		u32 id;
 
 		/* The identifier was written before the flags. */
 		dma_rmb();
 		id = le16_to_cpu(READ_ONCE(r.desc[s->used & q->mask].id));
-		if (unlikely(!vnet_tx_is_out(q, id))) {
+		if (unlikely(!vnet_tx_is_out(q, id, q->tail))) {
 			vnet_tx_broken(q, "it returns a frame that it does not have");
 			return;
 		}

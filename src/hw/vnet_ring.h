@@ -93,12 +93,15 @@ static __always_inline bool vnet_rx_is_out(struct sluice_rxq *q, u32 id)
 	       (s16)(vnet_rx_state(q)->shown - q->posted[id]) > 0;
 }
 
-/* Is this the first descriptor of a frame that the device has, not yet sent? */
-static __always_inline bool vnet_tx_is_out(struct sluice_txq *q, u32 id)
+/* Is this the first descriptor of a frame that the device has, not yet sent? It
+ * has been shown all up to an index.
+ */
+static __always_inline bool vnet_tx_is_out(struct sluice_txq *q, u32 id,
+					   u32 shown)
 {
 	return id <= q->mask && q->slot[id].kind != SLUICE_TX_NONE &&
 	       !q->slot[id].done &&
-	       ((id - q->head) & q->mask) < q->kicked - q->head;
+	       ((id - q->head) & q->mask) < shown - q->head;
 }
 
 #endif

@@ -232,7 +232,7 @@ static __always_inline void vnet_split_tx_mark(struct sluice_txq *q)
 		const struct vring_used_elem *e = &r.used->ring[s->used++ & q->mask];
 		u32 id = __virtio32_to_cpu(true, READ_ONCE(e->id));
 
-		if (unlikely(!vnet_tx_is_out(q, id))) {
+		if (unlikely(!vnet_tx_is_out(q, id, q->kicked))) {
 			vnet_tx_broken(q, "it returns a frame that it does not have");
 			return;
 		}

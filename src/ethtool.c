@@ -279,6 +279,7 @@ static void sluice_get_strings(struct net_device *netdev, u32 sset, u8 *data)
 const struct ethtool_ops sluice_ethtool_ops = {
 	SLUICE_ETHTOOL_OPS,
 };
+EXPORT_SYMBOL_IF_KUNIT(sluice_ethtool_ops);
 
 const struct ethtool_ops sluice_ethtool_phy_ops = {
 	SLUICE_ETHTOOL_OPS,

@@ -7,6 +7,7 @@
  * two, then the command, then the answer.
  */
 
+#include <kunit/visibility.h>
 #include <linux/iopoll.h>
 #include "vnet.h"
 #include "vnet_packed_desc.h"
@@ -141,6 +142,7 @@ int vnet_command(struct sluice_nic *nic, u8 class, u8 command, const void *data,
 					       "does not answer", class, command, err);
 	return err;
 }
+EXPORT_SYMBOL_IF_KUNIT(vnet_command);
 
 /* The device has been reset; a new ring begins. */
 void vnet_ctrl_start(struct sluice_nic *nic)
@@ -154,6 +156,7 @@ void vnet_ctrl_start(struct sluice_nic *nic)
 	c->dead = false;
 	vnet_enable_queue(nic, c->index, VNET_CTRL_SIZE, c->dma, false);
 }
+EXPORT_SYMBOL_IF_KUNIT(vnet_ctrl_start);
 
 int vnet_ctrl_probe(struct sluice_nic *nic, u16 index)
 {

@@ -9,6 +9,7 @@
  * does not dare.
  */
 
+#include <kunit/visibility.h>
 #include <linux/filter.h>
 #include "vnet.h"
 #include "vnet_hdr_desc.h"
@@ -155,6 +156,7 @@ u32 vnet_rx_buf_len(struct sluice_nic *nic, u32 mtu, netdev_features_t features)
 		return VNET_GRO_BUF_LEN;
 	return SLUICE_RX_BUF_LEN;
 }
+EXPORT_SYMBOL_IF_KUNIT(vnet_rx_buf_len);
 
 static netdev_features_t vnet_tx_features(u64 offered)
 {

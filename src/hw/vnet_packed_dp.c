@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Datapath of virtio-net over packed virtqueues, for the engine to inline. */
 
+#include <kunit/visibility.h>
 #include <sluice/datapath.h>
 #include "vnet.h"
 #include "vnet_hdr_desc.h"
@@ -314,3 +315,4 @@ static const struct sluice_dp vnet_packed_dp = {
 
 SLUICE_DP_DEFINE(vnet_packed, vnet_packed_dp, VNET_PACKED_RX_SIZE,
 		 VNET_PACKED_TX_SIZE, VNET_RING_EXTRA, VNET_HDR_LEN);
+EXPORT_SYMBOL_IF_KUNIT(sluice_vnet_packed_engine);

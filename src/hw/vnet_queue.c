@@ -110,6 +110,7 @@ void vnet_show_buffers(struct sluice_nic *nic)
 			vnet_split_rx_show(nic->vec[i]->rx);
 	}
 }
+EXPORT_SYMBOL_IF_KUNIT(vnet_show_buffers);
 
 /* vp_modern_set_queue_reset() would wait for ever. */
 static void vnet_reset_queue(struct sluice_nic *nic, u16 index)
@@ -149,3 +150,4 @@ void vnet_irq_silence(struct sluice_vector *v)
 	else
 		vnet_split_irq_silence(v);
 }
+EXPORT_SYMBOL_IF_KUNIT(vnet_irq_silence);

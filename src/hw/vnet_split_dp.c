@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Datapath of virtio-net over split virtqueues, for the engine to inline. */
 
+#include <kunit/visibility.h>
 #include <sluice/datapath.h>
 #include "vnet.h"
 #include "vnet_hdr_desc.h"
@@ -300,3 +301,4 @@ static const struct sluice_dp vnet_split_dp = {
 
 SLUICE_DP_DEFINE(vnet_split, vnet_split_dp, VNET_SPLIT_RX_SIZE,
 		 VNET_SPLIT_TX_SIZE, VNET_RING_EXTRA, VNET_HDR_LEN);
+EXPORT_SYMBOL_IF_KUNIT(sluice_vnet_split_engine);

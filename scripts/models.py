@@ -17,6 +17,7 @@ ABILITIES = {
     "large rings": "4,096 buffers",
     "every doorbell": "no doorbell is left out",
     "prompt sending": "a frame is on the wire when its doorbell returns",
+    "recovery": "a root port's errors, from which it recovers with a link",
     "lossless start": "what waits on the wire is still there when the device starts",
 }
 
@@ -65,6 +66,7 @@ VIRTIO_LACKS = {
     "large rings": "the emulator's rings have 256 buffers",
     "every doorbell": "the device says which doorbells it wants",
     "prompt sending": "the device sends when it gets to it",
+    "recovery": "the emulator's root port has no link when a PCIe device on it has been reset",
     "lossless start": "the emulator drops the frame that it holds when the device starts",
 }
 WITH_INTX = {ability: why for ability, why in VIRTIO_LACKS.items() if ability != "shared line"}

@@ -120,6 +120,7 @@ def inject(guest, port, outcome):
     wait_for(lambda: guest.console().count(outcome), lambda n: n > known, 30, outcome)
 
 
+@pytest.mark.needs("recovery")
 def test_error_at_the_root_port_is_recovered(pcie_guest):
     """Root port injection, 5 times under traffic, each with a reset of the bus: all is kept."""
     configured = Configured(pcie_guest, DIRECT)

@@ -3,18 +3,19 @@
  * The device side of a virtio NIC in a process of its own: a vhost-user backend that keeps every
  * rule and reports the driver that breaks one, or breaks rules itself to see what a driver bears.
  *
- *   vhost-liar --socket PATH [--mac ADDRESS] [--echo] [--seed N] [--fatal-every N]
- *              [--vanish-every N]
+ *   vhost-liar --socket PATH [--mac ADDRESS] [--seed N]
  *
- * It connects to the socket on which QEMU listens, and again when QEMU hangs up. With --echo each
- * frame of the guest goes back to its sender. It is honest until it is told to lie. The same seed
- * makes the same choices; what the driver sees of them depends on when it looks.
+ * It connects to the socket on which QEMU listens, and again when QEMU hangs up. It is honest until
+ * it is told to lie. The same seed makes the same choices; what the driver sees of them depends on
+ * when it looks.
  *
  * Standard input takes lines; each is answered by one line. Its end is the end of the process.
  *   totals         "lies NUMBER KIND=COUNT ...", with the frames of both directions and the rules
  *                  that the driver has broken
+ *   echo 0|1       whether each frame of the guest goes back to its sender
  *   send N SIZE    N frames to the guest, as it makes room for them; honest only
- *   lie N          N lies, then honest again
+ *   lie N F V      N lies, then honest again. One in F is such that a driver has to give up the
+ *                  queue, and after each V the device vanishes; 0 is never
  *   honest         no more lies; what was held back is delivered
  *   vanish         close the connection, come back a moment later
  *
@@ -260,11 +261,12 @@ struct format {
  * @first: the place of the first one staged, whose flags are written last
  * @first_flags: these
  * @staged: buffers not yet shown
- * @uncalled: what was shown since the last interrupt
+ * @uncalled: what the driver was not yet asked about: does it want to be interrupted?
  * @skew: by how much the used index is wrong
  * @quiet_until: the driver has time until then to find out that it was lied to
  * @upset: a lie was told after which the driver cannot know what the device has
- * @next_fatal: the next of these lies
+ * @told: lies so far
+ * @next_fatal: the next of those lies
  * @last_id: the last one used
  * @taken: ids that the device has
  * @held: buffers that are used later
@@ -294,6 +296,7 @@ struct ring {
 	__u16 skew;
 	long long quiet_until;
 	bool upset;
+	__u64 told;
 	unsigned int next_fatal;
 	__u16 last_id;
 	bool taken[MAX_DESCS];
@@ -780,10 +783,9 @@ static void show(struct ring *r)
 	r->format->publish(r);
 	/* what is shown before the look at what the driver asks for */
 	write_before_read();
-	if (r->uncalled && r->format->wants_call(r)) {
-		r->uncalled = 0;
+	if (r->uncalled && r->format->wants_call(r))
 		call(r);
-	}
+	r->uncalled = 0;
 }
 
 /* Lies */
@@ -1095,10 +1097,10 @@ static bool tell_index_early(struct ring *r, struct buffer *b, struct claim *c)
 }
 
 static struct lie fatal[] = {
+	{ "id_inner", ON_TX | ON_SPLIT, tell_id_inner, 0 },
 	{ "id_range", ON_RINGS | ON_FORMATS, tell_id_range, 0 },
 	{ "id_unknown", ON_RINGS | ON_FORMATS, tell_id_unknown, 0 },
 	{ "id_twice", ON_RINGS | ON_FORMATS, tell_id_twice, 0 },
-	{ "id_inner", ON_TX | ON_SPLIT, tell_id_inner, 0 },
 	{ "index_jump", ON_RINGS | ON_SPLIT, tell_index_jump, 0 },
 	{ "index_back", ON_RINGS | ON_SPLIT, tell_index_back, 0 },
 	{ "index_early", ON_RINGS | ON_SPLIT, tell_index_early, 0 },
@@ -1149,6 +1151,7 @@ static void lie_about(struct ring *r, struct buffer *b, struct claim *c)
 	if (!lie->tell(r, b, c))
 		return;
 	lie->count++;
+	r->told++;
 	lies++;
 	r->upset |= lie >= fatal && lie < fatal + ARRAY_SIZE(fatal);
 }
@@ -1297,9 +1300,15 @@ static bool is_quiet(struct ring *r)
 	return false;
 }
 
+/* A flood would leave the guest no time to send anything to tell lies about. */
+static bool is_ahead(const struct ring *r)
+{
+	return r->told > 8 * rings[RX + TX - r->index].told + 4 * TURN;
+}
+
 static bool lie_turn(struct ring *r)
 {
-	unsigned int left = 1 + below(TURN);
+	unsigned int left = 1 + below(is_ahead(r) ? 4 : TURN);
 	static struct buffer b;
 
 	if (!r->running || is_quiet(r))
@@ -1310,7 +1319,7 @@ static bool lie_turn(struct ring *r)
 		left--;
 	}
 	show(r);
-	return !left;
+	return !left && !is_ahead(r);
 }
 
 /* What was taken is given back first, so that the index tells it all. */
@@ -2025,10 +2034,12 @@ static void obey(const char *line)
 	}
 	if (!strcmp(line, "honest\n")) {
 		give_up_lying();
-	} else if (sscanf(line, "lie %llu", &count) == 1) {
+	} else if (sscanf(line, "lie %llu %llu %llu", &count, &fatal_every, &vanish_every) == 3) {
 		lies_wanted = lies + count;
 	} else if (!strcmp(line, "vanish\n")) {
 		hang_up();
+	} else if (sscanf(line, "echo %u", &size) == 1) {
+		echoing = size;
 	} else if (sscanf(line, "send %llu %u", &count, &size) == 2 && size >= ETH_HLEN &&
 		   size <= MAX_FRAME) {
 		to_send += count;
@@ -2135,17 +2146,8 @@ static void read_option(int option)
 	case 'm':
 		read_mac(optarg);
 		break;
-	case 'e':
-		echoing = true;
-		break;
 	case 's':
 		random_state = strtoull(optarg, NULL, 0);
-		break;
-	case 'f':
-		fatal_every = strtoull(optarg, NULL, 0);
-		break;
-	case 'v':
-		vanish_every = strtoull(optarg, NULL, 0);
 		break;
 	default:
 		errx(2, "the first lines of the source say what the options are");
@@ -2157,10 +2159,7 @@ static void read_options(int count, char **words)
 	static const struct option options[] = {
 		{ "socket", required_argument, NULL, 'p' },
 		{ "mac", required_argument, NULL, 'm' },
-		{ "echo", no_argument, NULL, 'e' },
 		{ "seed", required_argument, NULL, 's' },
-		{ "fatal-every", required_argument, NULL, 'f' },
-		{ "vanish-every", required_argument, NULL, 'v' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int option;

@@ -25,9 +25,9 @@ PATIENCE = 30
 MEMORY = "1G"
 # QEMU 7.2 crashes when a guest unmasks MSI-X of such a NIC and its processor is emulated.
 MODEL = "virtio-intx"
-# QEMU leaves out the guest's memory barriers where one thread emulates all processors; then a kick,
-# or an interrupt, is lost now and then to a device in another process. A processor that may come but
-# never does keeps them in, and nothing rewrites code while another one runs it.
+# QEMU leaves out the guest's memory barriers where one thread emulates all processors; then a kick
+# to a device in another process, or its interrupt, may be lost. A processor that may come but never
+# does keeps them in, and none rewrites code that another one runs.
 PROCESSORS = {"smp": "1,maxcpus=2", "parallel": True}
 
 
@@ -180,33 +180,29 @@ def sent_frame(number, size, mac):
 
 
 class Dpdk(Process):
-    """DPDK's test program as the other side; mode is what it does with frames."""
-
-    PROMPT = b"testpmd> "
+    """DPDK's testpmd as the other side; mode is what it does with frames."""
 
     def __init__(self, port, mode):
-        memory = ["--no-huge", "-m", "256", "--in-memory", "--no-telemetry", "--no-pci"]
+        # a name, because there may be another one that shares nothing with it
+        environment = ["--no-huge", "-m", "256", "--no-shconf", "--no-telemetry", "--no-pci",
+                       f"--file-prefix={os.path.basename(port.directory)}"]
         device = f"--vdev=net_vhost0,iface={port.socket},client=1"
-        super().__init__(["dpdk-testpmd", "-l", "0,1", *memory, device, "--", "-i",
-                          "--total-num-mbufs=4096", f"--forward-mode={mode}"],
+        # line by line, or it would say nothing before its end
+        super().__init__(["stdbuf", "-oL", "dpdk-testpmd", "-l", "0,1", *environment, device, "--",
+                          "-i", "--total-num-mbufs=4096", f"--forward-mode={mode}"],
                          os.path.join(port.directory, "testpmd.log"))
-
-    def ask(self, command):
-        self.read_until(self.PROMPT)
-        self.write(command)
-        # it repeats the line when it has read it
-        self.read_until(command.encode())
+        self.read_until(b"testpmd> ")
 
     def begin(self):
-        self.ask("start")
+        self.write("start")
+        self.read_until(b"packets/burst")
 
     def end(self):
-        self.ask("stop")
+        self.write("stop")
+        self.read_until(b"\nDone.")
 
     def counts(self):
         """Frames from the guest and to the guest."""
-        self.ask("show port stats 0")
+        self.write("show port stats 0")
         text = self.read_until(b"Throughput")
-        received, sent = (int(re.search(rf"{way}-packets: (\d+)", text)[1])
-                          for way in ("RX", "TX"))
-        return received, sent
+        return tuple(int(re.search(rf"{way}-packets: (\d+)", text)[1]) for way in ("RX", "TX"))

@@ -26,7 +26,7 @@
  * Flags, index and event of a split queue's two rings; the two event structures
  * of a packed one.
  */
-#define VNET_RING_EXTRA	16
+#define VNET_RING_EXTRA	24
 
 /**
  * struct vnet_rx_state - what the driver remembers of a receive queue

@@ -31,13 +31,16 @@ struct vnet_split {
 	struct vring_used *used;
 };
 
-/* Sizes are powers of two from 64 on, so every part is aligned as it must be. */
+/* Sizes are powers of two, so every part is aligned as it must be. An entry of
+ * the used ring, behind 4 bytes, does not lie in two pages: behind an IOMMU
+ * QEMU 7.2 writes the second half of such a one to another address.
+ */
 static __always_inline struct vnet_split vnet_split(void *memory, u32 size,
 						    bool tx)
 {
 	u32 hdr = size * sizeof(struct vring_desc);
 	u32 avail = hdr + (tx ? size * VNET_HDR_LEN : 0);
-	u32 used = avail + size * sizeof(__le16) + 8;
+	u32 used = avail + size * sizeof(__le16) + 12;
 
 	return (struct vnet_split){
 		.desc	= memory,

@@ -172,6 +172,16 @@ void fake_close(struct fake_nic *fake)
 	rtnl_unlock();
 }
 
+int fake_set_mtu(struct fake_nic *fake, int mtu)
+{
+	int err;
+
+	rtnl_lock();
+	err = dev_set_mtu(fake->netdev, mtu);
+	rtnl_unlock();
+	return err;
+}
+
 /* Raise the interrupt; NAPI has run when this returns. */
 void fake_interrupt(struct fake_nic *fake)
 {
@@ -196,7 +206,7 @@ int fake_poll(struct fake_nic *fake, int budget)
 	local_bh_disable();
 	context = bpf_net_ctx_set(&storage);
 	if (napi_schedule_prep(napi)) {
-		done = sluice_fake_engine.poll(napi, budget);
+		done = fake->nic->engine->poll(napi, budget);
 		if (done == budget)
 			napi_complete(napi);
 	}
@@ -216,6 +226,18 @@ struct sk_buff *fake_skb(struct fake_nic *fake, u32 len)
 	skb_set_network_header(skb, ETH_HLEN);
 	skb->protocol = htons(FAKE_ETHERTYPE);
 	return skb;
+}
+
+/* Append a fragment with bytes of its own. */
+void fake_add_frag(struct fake_nic *fake, struct sk_buff *skb, u32 offset,
+		   u32 len)
+{
+	struct page *page = alloc_pages(GFP_KERNEL | __GFP_COMP,
+					get_order(offset + len));
+
+	KUNIT_ASSERT_NOT_NULL(fake->test, page);
+	get_random_bytes(page_address(page) + offset, len);
+	skb_add_rx_frag(skb, skb_shinfo(skb)->nr_frags, page, offset, len, len);
 }
 
 /**
@@ -267,11 +289,15 @@ static void fake_nic_destroy(void *data)
 }
 
 /**
- * fake_nic_create() - plug a NIC in
+ * fake_nic_plug() - plug a NIC in
  * @test: it goes when this ends
+ * @board: what it is
+ * @model: for the probe of that
  * Return: the NIC, closed.
  */
-struct fake_nic *fake_nic_create(struct kunit *test)
+struct fake_nic *fake_nic_plug(struct kunit *test,
+			       const struct sluice_board *board,
+			       const void *model)
 {
 	struct fake_nic *fake = kunit_kzalloc(test, sizeof(*fake), GFP_KERNEL);
 	int err;
@@ -279,20 +305,29 @@ struct fake_nic *fake_nic_create(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, fake);
 	fake->test = test;
 	skb_queue_head_init(&fake->received);
-	fake->pci.board = &fake_board;
+	fake->pci.board = board;
+	fake->pci.model = model;
 	KUNIT_ASSERT_EQ(test, fake_pci_add(&fake->pci), 0);
 	fake->nic = pci_get_drvdata(fake->pci.dev);
 	if (!fake->nic)
 		fake_pci_remove(&fake->pci);
 	KUNIT_ASSERT_NOT_NULL_MSG(test, fake->nic, "probe has failed");
 	fake->netdev = fake->nic->netdev;
-	fake->hw = fake_hw(fake->nic);
 	err = kunit_add_action_or_reset(test, fake_nic_destroy, fake);
 	KUNIT_ASSERT_EQ(test, err, 0);
 	rtnl_lock();
 	err = netdev_rx_handler_register(fake->netdev, fake_take_skb, fake);
 	rtnl_unlock();
 	KUNIT_ASSERT_EQ(test, err, 0);
+	return fake;
+}
+
+/* The NIC of fake_board, closed. */
+struct fake_nic *fake_nic_create(struct kunit *test)
+{
+	struct fake_nic *fake = fake_nic_plug(test, &fake_board, NULL);
+
+	fake->hw = fake_hw(fake->nic);
 	return fake;
 }
 

@@ -89,6 +89,7 @@ struct fake_sent {
 /**
  * struct fake_pci - a PCI function alone on a bus of its own
  * @board: what it is
+ * @model: for the probe of a board of which there are several kinds
  * @driver: binds to that function only; its operations are sluice's
  * @name: of @driver
  * @id: what @driver binds to
@@ -101,6 +102,7 @@ struct fake_sent {
  */
 struct fake_pci {
 	const struct sluice_board *board;
+	const void *model;
 	struct pci_driver driver;
 	char name[32];
 	struct pci_device_id id[2];
@@ -118,7 +120,7 @@ struct fake_pci {
  * @pci: the function
  * @netdev: made by sluice's probe
  * @nic: its private part
- * @hw: the device
+ * @hw: the device, of fake_board
  * @received: what the stack got
  */
 struct fake_nic {
@@ -176,11 +178,17 @@ u32 fake_tx_waiting(const struct fake_hw *hw);
 int fake_nic_init(struct kunit *test);
 void fake_nic_exit(struct kunit *test);
 struct fake_nic *fake_nic_create(struct kunit *test);
+struct fake_nic *fake_nic_plug(struct kunit *test,
+			       const struct sluice_board *board,
+			       const void *model);
 void fake_open(struct fake_nic *fake);
 void fake_close(struct fake_nic *fake);
+int fake_set_mtu(struct fake_nic *fake, int mtu);
 void fake_interrupt(struct fake_nic *fake);
 int fake_poll(struct fake_nic *fake, int budget);
 struct sk_buff *fake_skb(struct fake_nic *fake, u32 len);
+void fake_add_frag(struct fake_nic *fake, struct sk_buff *skb, u32 offset,
+		   u32 len);
 bool fake_transmit(struct fake_nic *fake, struct sk_buff *skb, bool more);
 u64 fake_rx_count(struct fake_nic *fake, enum sluice_rx_counter which);
 u64 fake_tx_count(struct fake_nic *fake, enum sluice_tx_counter which);

@@ -49,18 +49,6 @@ static void tx_length_test(struct kunit *test)
 			fake_tx_count(fake, SLUICE_TX_COMPLETED));
 }
 
-/* Append a fragment with bytes of its own. */
-static void tx_add_frag(struct fake_nic *fake, struct sk_buff *skb, u32 offset,
-			u32 len)
-{
-	struct page *page = alloc_pages(GFP_KERNEL | __GFP_COMP,
-					get_order(offset + len));
-
-	KUNIT_ASSERT_NOT_NULL(fake->test, page);
-	get_random_bytes(page_address(page) + offset, len);
-	skb_add_rx_frag(skb, skb_shinfo(skb)->nr_frags, page, offset, len, len);
-}
-
 /* Send it, and compare with a copy taken before. */
 static struct fake_sent tx_send_copied(struct fake_nic *fake, struct sk_buff *skb)
 {
@@ -83,7 +71,7 @@ static void tx_frags_test(struct kunit *test)
 		struct sk_buff *skb = fake_skb(fake, TX_LEN);
 
 		for (i = 0; i < frags; i++)
-			tx_add_frag(fake, skb, i * 3, 1 + i * 191);
+			fake_add_frag(fake, skb, i * 3, 1 + i * 191);
 		sent = tx_send_copied(fake, skb);
 		KUNIT_EXPECT_EQ(test, sent.pieces, frags + 1);
 	}
@@ -104,7 +92,7 @@ static void tx_pieces_test(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, sent.pieces,
 				DIV_ROUND_UP(lens[i], SLUICE_TX_PIECE_LEN));
 		skb = fake_skb(fake, TX_LEN);
-		tx_add_frag(fake, skb, 1, lens[i]);
+		fake_add_frag(fake, skb, 1, lens[i]);
 		sent = tx_send_copied(fake, skb);
 		KUNIT_EXPECT_EQ(test, sent.pieces, 1 +
 				DIV_ROUND_UP(lens[i], SLUICE_TX_PIECE_LEN));
@@ -186,7 +174,7 @@ static struct sk_buff *tx_tso_skb(struct fake_nic *fake, u32 l3_len, u32 type)
 	skb->ip_summed = CHECKSUM_PARTIAL;
 	skb->csum_start = skb_headroom(skb) + ETH_HLEN + l3_len;
 	skb->csum_offset = offsetof(struct tcphdr, check);
-	tx_add_frag(fake, skb, 0, TX_PAYLOAD);
+	fake_add_frag(fake, skb, 0, TX_PAYLOAD);
 	skb_shinfo(skb)->gso_size = TX_MSS;
 	skb_shinfo(skb)->gso_segs = TX_SEGMENTS;
 	skb_shinfo(skb)->gso_type = type;
@@ -300,7 +288,7 @@ static void tx_worst_test(struct kunit *test)
 	for (i = 0; i < MAX_SKB_FRAGS; i++) {
 		len = min(left - (MAX_SKB_FRAGS - 1 - i), SLUICE_TX_PIECE_LEN + 1);
 		left -= len;
-		tx_add_frag(fake, skb, 0, len);
+		fake_add_frag(fake, skb, 0, len);
 	}
 	tx_send_copied(fake, skb);
 	KUNIT_EXPECT_LE(test, fake_txq(fake)->tail, SLUICE_TX_WORST);
@@ -326,7 +314,7 @@ static void tx_map_fail_test(struct kunit *test)
 		struct sk_buff *skb = tx_csum_skb(fake, TX_LEN, 34, 16);
 
 		for (i = 0; i < MAX_SKB_FRAGS; i++)
-			tx_add_frag(fake, skb, 0, 200 + (i == 3) * 9000);
+			fake_add_frag(fake, skb, 0, 200 + (i == 3) * 9000);
 		tail = fake_txq(fake)->tail;
 		fake_fault_arm(fault, nth);
 		KUNIT_EXPECT_TRUE(test, fake_transmit(fake, skb, false));

@@ -12,66 +12,11 @@
 #include <net/xdp.h>
 #include "fake_fault.h"
 #include "fake_nic.h"
+#include "fake_program.h"
 
 #define XDP_LEN		100
 #define XDP_CHAIN	(3 * SLUICE_RX_BUF_LEN - 7)
 #define XDP_UNKNOWN	77
-
-static void xdp_program_free(void *data)
-{
-	bpf_prog_free(data);
-}
-
-static struct bpf_prog *xdp_program(struct kunit *test,
-				    const struct bpf_insn *insns, u32 n,
-				    bool frags)
-{
-	struct bpf_prog *prog = bpf_prog_alloc(bpf_prog_size(n), 0);
-	int err;
-
-	KUNIT_ASSERT_NOT_NULL(test, prog);
-	prog->len = n;
-	prog->type = BPF_PROG_TYPE_XDP;
-	prog->aux->xdp_has_frags = frags;
-	atomic64_set(&prog->aux->refcnt, 1);
-	memcpy(prog->insnsi, insns, n * sizeof(*insns));
-	prog = bpf_prog_select_runtime(prog, &err);
-	KUNIT_ASSERT_EQ(test, err, 0);
-	err = kunit_add_action_or_reset(test, xdp_program_free, prog);
-	KUNIT_ASSERT_EQ(test, err, 0);
-	return prog;
-}
-
-/* Give the driver a reference and the program, as the core does. */
-static int xdp_attach(struct fake_nic *fake, struct bpf_prog *prog)
-{
-	struct netlink_ext_ack extack = {};
-	struct netdev_bpf bpf = {
-		.command	= XDP_SETUP_PROG,
-		.prog		= prog,
-		.extack		= &extack,
-	};
-	int err;
-
-	if (prog)
-		bpf_prog_inc(prog);
-	rtnl_lock();
-	err = fake->netdev->netdev_ops->ndo_bpf(fake->netdev, &bpf);
-	rtnl_unlock();
-	if (err && prog)
-		bpf_prog_put(prog);
-	return err;
-}
-
-static struct bpf_prog *xdp_verdict(struct kunit *test, u32 verdict, bool frags)
-{
-	const struct bpf_insn insns[] = {
-		BPF_MOV64_IMM(BPF_REG_0, verdict),
-		BPF_EXIT_INSN(),
-	};
-
-	return xdp_program(test, insns, ARRAY_SIZE(insns), frags);
-}
 
 /* Move a pointer of the frame, and give a verdict. */
 static struct bpf_prog *xdp_moving(struct kunit *test, u32 member, s32 delta,
@@ -85,26 +30,7 @@ static struct bpf_prog *xdp_moving(struct kunit *test, u32 member, s32 delta,
 		BPF_EXIT_INSN(),
 	};
 
-	return xdp_program(test, insns, ARRAY_SIZE(insns), true);
-}
-
-/* bpf_xdp_adjust_head(): metadata, of which there is none, moves along. */
-static struct bpf_prog *xdp_adjust_head(struct kunit *test, s32 delta,
-					u32 verdict)
-{
-	const struct bpf_insn insns[] = {
-		BPF_LDX_MEM(BPF_DW, BPF_REG_2, BPF_REG_1,
-			    offsetof(struct xdp_buff, data)),
-		BPF_ALU64_IMM(BPF_ADD, BPF_REG_2, delta),
-		BPF_STX_MEM(BPF_DW, BPF_REG_1, BPF_REG_2,
-			    offsetof(struct xdp_buff, data)),
-		BPF_STX_MEM(BPF_DW, BPF_REG_1, BPF_REG_2,
-			    offsetof(struct xdp_buff, data_meta)),
-		BPF_MOV64_IMM(BPF_REG_0, verdict),
-		BPF_EXIT_INSN(),
-	};
-
-	return xdp_program(test, insns, ARRAY_SIZE(insns), true);
+	return fake_program(test, insns, ARRAY_SIZE(insns), true);
 }
 
 static struct bpf_prog *xdp_poke(struct kunit *test, s16 offset, u8 value,
@@ -118,7 +44,7 @@ static struct bpf_prog *xdp_poke(struct kunit *test, s16 offset, u8 value,
 		BPF_EXIT_INSN(),
 	};
 
-	return xdp_program(test, insns, ARRAY_SIZE(insns), true);
+	return fake_program(test, insns, ARRAY_SIZE(insns), true);
 }
 
 /* bpf_redirect(), which a module cannot name. */
@@ -140,12 +66,7 @@ static struct bpf_prog *xdp_redirect(struct kunit *test, int ifindex)
 		BPF_EXIT_INSN(),
 	};
 
-	return xdp_program(test, insns, ARRAY_SIZE(insns), true);
-}
-
-static void xdp_use(struct fake_nic *fake, struct bpf_prog *prog)
-{
-	KUNIT_ASSERT_EQ(fake->test, xdp_attach(fake, prog), 0);
+	return fake_program(test, insns, ARRAY_SIZE(insns), true);
 }
 
 static void xdp_receive(struct fake_nic *fake, u32 len)
@@ -186,7 +107,7 @@ static void xdp_verdict_test(struct kunit *test)
 	struct fake_nic *fake = test->priv;
 	u32 i, frames = ARRAY_SIZE(lens), lasting = frames - 1;
 
-	xdp_use(fake, xdp_verdict(test, fate->verdict, true));
+	fake_use(fake, fake_verdict(test, fate->verdict, true));
 	for (i = 0; i < frames; i++) {
 		u32 slot = fake->hw->rx_head;
 		void *buffer = fake_rx_posted(fake->hw, slot);
@@ -212,7 +133,7 @@ static void xdp_no_frags_test(struct kunit *test)
 {
 	struct fake_nic *fake = test->priv;
 
-	xdp_use(fake, xdp_verdict(test, XDP_PASS, false));
+	fake_use(fake, fake_verdict(test, XDP_PASS, false));
 	xdp_receive(fake, XDP_CHAIN);
 	KUNIT_EXPECT_EQ(test, fake_rx_count(fake, SLUICE_RX_XDP_NO_FRAGS), 1);
 	KUNIT_EXPECT_EQ(test, skb_queue_len(&fake->received), 0);
@@ -231,7 +152,7 @@ static void xdp_adjust_head_test(struct kunit *test)
 
 	for (i = 0; i < ARRAY_SIZE(deltas); i++) {
 		len = XDP_LEN - deltas[i];
-		xdp_use(fake, xdp_adjust_head(test, deltas[i], XDP_PASS));
+		fake_use(fake, fake_adjust_head(test, deltas[i], XDP_PASS));
 		xdp_receive(fake, XDP_LEN);
 		skb = skb_dequeue(&fake->received);
 		KUNIT_ASSERT_NOT_NULL(test, skb);
@@ -254,7 +175,7 @@ static void xdp_adjust_head_tx_test(struct kunit *test)
 
 	for (i = 0; i < ARRAY_SIZE(deltas); i++) {
 		len = XDP_LEN - deltas[i];
-		xdp_use(fake, xdp_adjust_head(test, deltas[i], XDP_TX));
+		fake_use(fake, fake_adjust_head(test, deltas[i], XDP_TX));
 		xdp_receive(fake, XDP_LEN);
 		xdp_send(fake);
 		skb = __skb_dequeue(&fake->hw->wire);
@@ -275,11 +196,11 @@ static void xdp_no_headroom_test(struct kunit *test)
 	struct fake_nic *fake = test->priv;
 	s32 all = -XDP_PACKET_HEADROOM + 8;
 
-	xdp_use(fake, xdp_adjust_head(test, all, XDP_TX));
+	fake_use(fake, fake_adjust_head(test, all, XDP_TX));
 	xdp_receive(fake, XDP_LEN);
 	xdp_receive(fake, XDP_CHAIN);
 	KUNIT_EXPECT_EQ(test, fake_rx_count(fake, SLUICE_RX_XDP_TX_FULL), 2);
-	xdp_use(fake, xdp_adjust_head(test, all, XDP_REDIRECT));
+	fake_use(fake, fake_adjust_head(test, all, XDP_REDIRECT));
 	xdp_receive(fake, XDP_LEN);
 	xdp_receive(fake, XDP_CHAIN);
 	KUNIT_EXPECT_EQ(test, fake_rx_count(fake, SLUICE_RX_XDP_REDIRECT_ERR), 2);
@@ -296,7 +217,7 @@ static void xdp_adjust_tail_test(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, data);
 	for (i = 0; i < ARRAY_SIZE(deltas); i++) {
 		len = XDP_LEN + deltas[i];
-		xdp_use(fake, xdp_moving(test, end, deltas[i], XDP_PASS));
+		fake_use(fake, xdp_moving(test, end, deltas[i], XDP_PASS));
 		xdp_receive(fake, XDP_LEN);
 		skb = skb_dequeue(&fake->received);
 		KUNIT_ASSERT_NOT_NULL(test, skb);
@@ -304,7 +225,7 @@ static void xdp_adjust_tail_test(struct kunit *test)
 		kfree_skb(skb);
 		if (len > XDP_LEN)
 			continue;
-		xdp_use(fake, xdp_moving(test, end, deltas[i], XDP_TX));
+		fake_use(fake, xdp_moving(test, end, deltas[i], XDP_TX));
 		xdp_receive(fake, XDP_LEN);
 		xdp_send(fake);
 		/* What is cut off must not leave: padding is zeros. */
@@ -321,8 +242,8 @@ static void xdp_metadata_test(struct kunit *test)
 	u32 len;
 
 	for (len = 4; len <= 32; len += 4) {
-		xdp_use(fake, xdp_moving(test, offsetof(struct xdp_buff, data_meta),
-					 -(s32)len, XDP_PASS));
+		fake_use(fake, xdp_moving(test, offsetof(struct xdp_buff, data_meta),
+					  -(s32)len, XDP_PASS));
 		xdp_receive(fake, XDP_LEN);
 		skb = skb_dequeue(&fake->received);
 		KUNIT_ASSERT_NOT_NULL(test, skb);
@@ -341,7 +262,7 @@ static void xdp_rewrite_test(struct kunit *test)
 	for (at = 0; at < XDP_LEN; at += 9) {
 		fake_fill(data, XDP_LEN, XDP_LEN);
 		data[at] ^= 0xff;
-		xdp_use(fake, xdp_poke(test, at, data[at], XDP_TX));
+		fake_use(fake, xdp_poke(test, at, data[at], XDP_TX));
 		xdp_receive(fake, XDP_LEN);
 		xdp_send(fake);
 		fake_expect_wire(fake, data, XDP_LEN);
@@ -357,7 +278,7 @@ static void xdp_rewrite_drop_test(struct kunit *test)
 	u8 *buffer, value = fake_data(test, XDP_LEN)[20] ^ 0xff;
 
 	buffer = fake_rx_posted(fake->hw, fake->hw->rx_head);
-	xdp_use(fake, xdp_poke(test, 20, value, XDP_DROP));
+	fake_use(fake, xdp_poke(test, 20, value, XDP_DROP));
 	xdp_receive(fake, XDP_LEN);
 	KUNIT_EXPECT_EQ(test, fake_rx_count(fake, SLUICE_RX_XDP_DROP), 1);
 	KUNIT_EXPECT_EQ(test, buffer[20], value);
@@ -369,7 +290,7 @@ static void xdp_tx_chain_test(struct kunit *test)
 	struct fake_sent sent;
 	u32 buffers, len;
 
-	xdp_use(fake, xdp_verdict(test, XDP_TX, true));
+	fake_use(fake, fake_verdict(test, XDP_TX, true));
 	for (buffers = 1; buffers <= 8; buffers++) {
 		len = buffers * SLUICE_RX_BUF_LEN - 3;
 		xdp_receive(fake, len);
@@ -386,7 +307,7 @@ static void xdp_tx_bulk_test(struct kunit *test)
 	struct fake_nic *fake = test->priv;
 	u32 i;
 
-	xdp_use(fake, xdp_verdict(test, XDP_TX, true));
+	fake_use(fake, fake_verdict(test, XDP_TX, true));
 	for (i = 0; i < 40; i++)
 		fake_receive(fake->hw, fake_data(test, XDP_LEN + i), XDP_LEN + i);
 	fake_interrupt(fake);
@@ -402,7 +323,7 @@ static void xdp_tx_full_test(struct kunit *test)
 	struct fake_nic *fake = test->priv;
 	u32 room = fake->hw->tx_size - 1 - SLUICE_TX_WORST, i;
 
-	xdp_use(fake, xdp_verdict(test, XDP_TX, true));
+	fake_use(fake, fake_verdict(test, XDP_TX, true));
 	for (i = 0; i < room + 20; i++)
 		xdp_receive(fake, XDP_LEN);
 	KUNIT_EXPECT_EQ(test, fake_rx_count(fake, SLUICE_RX_XDP_TX), room);
@@ -426,7 +347,7 @@ static void xdp_alloc_fail_test(struct kunit *test)
 	u32 i;
 
 	for (i = 0; i < ARRAY_SIZE(verdicts); i++) {
-		xdp_use(fake, xdp_verdict(test, verdicts[i], true));
+		fake_use(fake, fake_verdict(test, verdicts[i], true));
 		fake_fault_arm(fault, 1);
 		xdp_receive(fake, XDP_LEN);
 		fake_fault_arm(fault, 0);
@@ -434,7 +355,7 @@ static void xdp_alloc_fail_test(struct kunit *test)
 				i + 1);
 	}
 	/* A drop needs no page and asks for none. */
-	xdp_use(fake, xdp_verdict(test, XDP_DROP, true));
+	fake_use(fake, fake_verdict(test, XDP_DROP, true));
 	fake_fault_arm(fault, 1);
 	xdp_receive(fake, XDP_LEN);
 	KUNIT_EXPECT_EQ(test, fault->calls, 0);
@@ -608,7 +529,7 @@ static void xdp_shared_ring_test(struct kunit *test)
 	struct xdp_frame *xdpf;
 	u32 i;
 
-	xdp_use(fake, xdp_verdict(test, XDP_TX, true));
+	fake_use(fake, fake_verdict(test, XDP_TX, true));
 	for (i = 0; i < 99; i += 3) {
 		fake_transmit(fake, fake_skb(fake, XDP_LEN + i), true);
 		xdp_receive(fake, XDP_LEN + i + 1);
@@ -626,16 +547,6 @@ static void xdp_shared_ring_test(struct kunit *test)
 	fake_close(fake);
 	KUNIT_EXPECT_EQ(test, fake_tx_count(fake, SLUICE_TX_RESET_DROP), 3);
 	fake_open(fake);
-}
-
-static int xdp_set_mtu(struct fake_nic *fake, int mtu)
-{
-	int err;
-
-	rtnl_lock();
-	err = dev_set_mtu(fake->netdev, mtu);
-	rtnl_unlock();
-	return err;
 }
 
 /* Returns how many frames were completed when it was over, and NAPI not yet run. */
@@ -683,8 +594,8 @@ static void xdp_redirect_test(struct kunit *test)
 
 	fake_open(other);
 	/* A target takes nothing that is longer than its MTU. */
-	KUNIT_ASSERT_EQ(test, xdp_set_mtu(other, FAKE_MAX_MTU), 0);
-	xdp_use(fake, xdp_redirect(test, other->netdev->ifindex));
+	KUNIT_ASSERT_EQ(test, fake_set_mtu(other, FAKE_MAX_MTU), 0);
+	fake_use(fake, xdp_redirect(test, other->netdev->ifindex));
 	for (i = 0; i < ARRAY_SIZE(lens); i++) {
 		xdp_receive(fake, lens[i]);
 		xdp_send(other);
@@ -704,14 +615,14 @@ static void xdp_redirect_test(struct kunit *test)
 static void xdp_attach_test(struct kunit *test)
 {
 	struct fake_nic *fake = test->priv;
-	struct bpf_prog *pass = xdp_verdict(test, XDP_PASS, true);
-	struct bpf_prog *drop = xdp_verdict(test, XDP_DROP, false);
+	struct bpf_prog *pass = fake_verdict(test, XDP_PASS, true);
+	struct bpf_prog *drop = fake_verdict(test, XDP_DROP, false);
 	struct bpf_prog *progs[] = { NULL, pass, drop, pass, NULL, drop, drop, NULL };
 	u32 i, dropped = 0, resets = fake->hw->resets;
 
 	for (i = 0; i < ARRAY_SIZE(progs); i++) {
 		fake_receive(fake->hw, fake_data(test, XDP_LEN), XDP_LEN);
-		xdp_use(fake, progs[i]);
+		fake_use(fake, progs[i]);
 		fake_interrupt(fake);
 		dropped += progs[i] == drop;
 	}
@@ -725,19 +636,19 @@ static void xdp_attach_test(struct kunit *test)
 static void xdp_mtu_test(struct kunit *test)
 {
 	struct fake_nic *fake = test->priv;
-	struct bpf_prog *linear = xdp_verdict(test, XDP_PASS, false);
-	struct bpf_prog *frags = xdp_verdict(test, XDP_PASS, true);
+	struct bpf_prog *linear = fake_verdict(test, XDP_PASS, false);
+	struct bpf_prog *frags = fake_verdict(test, XDP_PASS, true);
 
-	KUNIT_EXPECT_EQ(test, xdp_set_mtu(fake, SLUICE_XDP_LINEAR_MTU + 1), 0);
-	KUNIT_EXPECT_EQ(test, xdp_attach(fake, linear), -EINVAL);
+	KUNIT_EXPECT_EQ(test, fake_set_mtu(fake, SLUICE_XDP_LINEAR_MTU + 1), 0);
+	KUNIT_EXPECT_EQ(test, fake_attach(fake, linear), -EINVAL);
 	KUNIT_EXPECT_EQ(test, atomic64_read(&linear->aux->refcnt), 1);
-	KUNIT_EXPECT_EQ(test, xdp_attach(fake, frags), 0);
-	KUNIT_EXPECT_EQ(test, xdp_set_mtu(fake, FAKE_MAX_MTU), 0);
-	KUNIT_EXPECT_EQ(test, xdp_set_mtu(fake, SLUICE_XDP_LINEAR_MTU), 0);
-	KUNIT_EXPECT_EQ(test, xdp_attach(fake, linear), 0);
-	KUNIT_EXPECT_EQ(test, xdp_set_mtu(fake, SLUICE_XDP_LINEAR_MTU + 1), -EINVAL);
+	KUNIT_EXPECT_EQ(test, fake_attach(fake, frags), 0);
+	KUNIT_EXPECT_EQ(test, fake_set_mtu(fake, FAKE_MAX_MTU), 0);
+	KUNIT_EXPECT_EQ(test, fake_set_mtu(fake, SLUICE_XDP_LINEAR_MTU), 0);
+	KUNIT_EXPECT_EQ(test, fake_attach(fake, linear), 0);
+	KUNIT_EXPECT_EQ(test, fake_set_mtu(fake, SLUICE_XDP_LINEAR_MTU + 1), -EINVAL);
 	KUNIT_EXPECT_EQ(test, fake->netdev->mtu, SLUICE_XDP_LINEAR_MTU);
-	KUNIT_EXPECT_EQ(test, xdp_set_mtu(fake, ETH_DATA_LEN), 0);
+	KUNIT_EXPECT_EQ(test, fake_set_mtu(fake, ETH_DATA_LEN), 0);
 }
 
 static void xdp_exit(struct kunit *test)
@@ -745,7 +656,7 @@ static void xdp_exit(struct kunit *test)
 	struct fake_nic *fake = test->priv;
 
 	if (fake)
-		xdp_attach(fake, NULL);
+		fake_attach(fake, NULL);
 	fake_nic_exit(test);
 }
 

@@ -156,11 +156,12 @@ sluice_xdpf_put_own(const struct sluice_dp *dp, struct sluice_txq *q,
 		    struct xdp_frame *xdpf, struct sluice_tx_offload *o)
 {
 	struct skb_shared_info *sinfo = xdp_get_shared_info_from_frame(xdpf);
-	dma_addr_t dma = page_pool_get_dma_addr(virt_to_page(xdpf->data));
+	struct page *page = virt_to_head_page(xdpf->data);
+	dma_addr_t dma = page_pool_get_dma_addr(page);
 	u32 i, n = xdp_frame_has_frags(xdpf) ? sinfo->nr_frags : 0;
 
 	o->flags = n ? 0 : SLUICE_TX_LAST;
-	sluice_xdpf_put_mapped(dp, q, dma + offset_in_page(xdpf->data),
+	sluice_xdpf_put_mapped(dp, q, dma + (xdpf->data - page_address(page)),
 			       xdpf->len, o);
 	for (i = 0; i < n; i++) {
 		const skb_frag_t *frag = &sinfo->frags[i];

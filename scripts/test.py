@@ -19,12 +19,10 @@ import tempfile
 import models
 
 TESTS = pathlib.Path(__file__).resolve().parent / "tests"
-SANITIZED = ("kunit", "sanitizers", "faults", "hostile", "removal", "pci_error", "lifecycle",
-             "hang", "memory", "shutdown", "traffic", "xdp_attach", "xdp_verdicts", "xdp_adjust",
-             "xdp_redirect", "xdp_sharing")
-WITH_VIRTIO = ("traffic", "lifecycle", "xdp_verdicts", "xdp_redirect", "xdp_sharing", "removal",
-               "suspend", "shutdown", "hang")
-WITH_PACKED = ("traffic", "lifecycle", "xdp_verdicts")
+SANITIZED = ("kunit", "sanitizers", "faults", "hostile", "removal", "lifecycle", "hang", "memory",
+             "shutdown", "traffic", "xdp_attach", "xdp_verdicts", "xdp_sharing", "vhost_user")
+WITH_VIRTIO = ("traffic", "lifecycle", "xdp_verdicts", "xdp_redirect", "removal", "suspend")
+WITH_PACKED = ("traffic", "xdp_verdicts")
 Session = collections.namedtuple("Session", "kernel nic files")
 # pytest's exit status after Ctrl-C
 INTERRUPTED = 2

@@ -28,7 +28,9 @@ OF_THE_WATCHERS = {"test_faults.py", "test_kunit.py", "test_sanitizers.py"}
 # These choose their NICs themselves, have none, or are about the 8254x from end to end.
 NIC_INDEPENDENT = KERNEL_INDEPENDENT | {"test_accesses.py", "test_bind.py", "test_hostile.py",
                                         "test_kunit.py", "test_models.py", "test_sanitizers.py",
-                                        "test_vhost_user.py", "test_virtio.py"}
+                                        "test_vhost_user.py", "test_virtio.py",
+                                        "test_virtio_announce.py", "test_virtio_offload.py",
+                                        "test_xdp_always.py"}
 DEFAULT_KERNEL, DEFAULT_NIC = "distribution", "e1000"
 
 NO_TESTS = int(pytest.ExitCode.NO_TESTS_COLLECTED)

@@ -19,7 +19,7 @@ from kernels import BUILT, built_kernel
 # With bounce buffers a sync that is missing loses data.
 CMDLINE = "kunit.enable=1 swiotlb=force"
 # Seconds for all of it, and between two lines: no test takes a tenth of that.
-LIMIT, SILENCE = 900, 200
+LIMIT, SILENCE = 1800, 200
 # A complaint comes before the result of the test that caused it, which may never come.
 RESULT_WAIT = 10
 # With its end: what is printed once must not be half a line.

@@ -21,31 +21,38 @@ struct devlink_health_reporter;
 
 /**
  * struct sluice_dp - one descriptor format, as the engine sees it
- * @rx_init: forget what a ring held
+ * @rx_init: forget what a ring held; it is stopped
  * @rx_ready: is there a completion? Any context
- * @rx_peek: decode the next completion; true if there is one. Tests ownership,
- *	then dma_rmb(), then reads the rest
- * @rx_post: put the buffer at a bus address into a slot
+ * @rx_peek: decode the next completion; true if there is one, and it is taken
+ *	then. Tests ownership, then dma_rmb(), then reads the rest
+ * @rx_post: put the buffer at a bus address into a slot; the device may write
+ *	@rx_hdr_len bytes before the address and q->buf_len behind it
  * @rx_offload: give an skb what %SLUICE_RX_PARTIAL stands for; false if the
  *	device's word does not fit the frame. NULL if no device says such
  * @rx_kick: tell the device that every slot but the one before head is its own;
  *	true if that was a register access
- * @tx_init: forget what a ring held
- * @tx_ctx: fill the descriptor at an index with the frame's offload context;
- *	false if it needs none or the device has it already, and the descriptor
- *	stays free
+ * @tx_init: forget what a ring held; it is closed, and its indexes are 0
+ * @tx_ctx: called first for every frame: fill the descriptor at an index with
+ *	its offload context or header; false if it needs none or the device has it
+ *	already, and the descriptor stays free
  * @tx_put: fill the descriptor at an index with one piece
  * @tx_kick: hand over all descriptors up to tail; true if that was a register
  *	access
- * @tx_done: has the device sent the frame that has these descriptors?
- * @tx_arm: ask for a completion interrupt; true if the request stays
+ * @tx_done: has the device sent the frame that has these descriptors, first and
+ *	last? With dma_rmb() before true
+ * @tx_arm: ask for a completion interrupt; true if the request stays, else it is
+ *	called again for the next one. Visible before the next @tx_done
  * @rx_arm: ask for an interrupt by the next completion, while NAPI still polls
+ *	and nobody else can. Visible before the next @rx_ready
  * @irq_enable: NAPI has ended: undo the masking by the interrupt handler, if any,
  *	and poll again for what came too early to raise an interrupt
  * @tx_min_len: frames are padded to this length
- * @tx_hdr_descs: descriptors that @tx_ctx takes for every frame
+ * @tx_hdr_descs: descriptors that @tx_ctx takes for every frame, at most one
  * @tx_sums_length: to cut a frame the device adds lengths to checksums itself
- * @rx_hdr_len: bytes that the device writes in front of a frame
+ * @rx_hdr_len: bytes that the device writes in front of a frame, in the headroom
+ *
+ * A format whose device says what cannot be sets the ring's @broken, says no to
+ * everything from then on, and calls sluice_queue_broken().
  *
  * Instances are static const and every engine function that takes one is
  * __always_inline, so that the calls below fold into direct code: rhashtable's
@@ -212,8 +219,9 @@ struct sluice_config {
  * @rx_buf_len: bytes of a frame that one buffer shall take, for an MTU and
  *	netdev features; NULL = %SLUICE_RX_BUF_LEN
  * @xdp_ready: see to it that the device delivers what a program can bear, NULL =
- *	there is none; 0, or negative errno and all is as before. May be NULL
- * @irq_on: allow interrupts
+ *	there is none: no frame of %SLUICE_RX_PARTIAL, and one buffer a frame if it
+ *	knows no frags; 0, or negative errno and all is as before. May be NULL
+ * @irq_on: allow interrupts; bus mastering is on now, and was not in @start
  * @irq_off: forbid them
  * @irq: the interrupt handler of the line; with MSI-X, for all but queues
  * @irq_queue: with MSI-X, that of a vector, whose &struct sluice_vector it gets

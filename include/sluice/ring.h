@@ -25,7 +25,7 @@ struct sluice_vector;
  * SLUICE_TX_WORST - most descriptors one stack frame can need
  *
  * 64 KiB in 4 KiB pieces, one more piece for each fragment and the head that
- * starts unaligned, one context.
+ * starts unaligned, one context or header.
  */
 #define SLUICE_TX_WORST		(SZ_64K / SLUICE_TX_PIECE_LEN + MAX_SKB_FRAGS + 1 + 1)
 
@@ -40,6 +40,9 @@ static_assert(SLUICE_RING_MIN - 1 >= SLUICE_TX_WORST + MAX_SKB_FRAGS + 1);
 
 /**
  * SLUICE_DP_STATE - words that a descriptor format may keep in a ring
+ *
+ * They lie beside what the engine writes in the same moments, and are forgotten
+ * by &sluice_dp.rx_init and &sluice_dp.tx_init.
  */
 #define SLUICE_DP_STATE		4
 
@@ -54,7 +57,7 @@ static_assert(SLUICE_RING_MIN - 1 >= SLUICE_TX_WORST + MAX_SKB_FRAGS + 1);
  * @descs: of a first slot: descriptors of the frame, so the next frame's place
  * @kind: &enum sluice_tx_kind
  * @done: of a first slot: the device has sent it; for formats that say so by
- *	identifier
+ *	identifier, in any order. The engine clears it, the format sets it
  */
 struct sluice_tx_slot {
 	union {
@@ -75,12 +78,13 @@ struct sluice_tx_slot {
  * @desc: descriptors, device memory format
  * @page: buffer of each slot; every slot has one, always
  * @posted: for each slot, how many had been posted before it, modulo 2^16: for
- *	formats whose completions name a slot
+ *	formats whose completions name a slot, to know whether the device has it
  * @pool: where replacements come from
- * @doorbell: tail register
+ * @doorbell: register that tells the device of posted buffers
  * @mask: size - 1
  * @buf_len: bytes of a frame that the device may write into one buffer
- * @frame_size: bytes of memory a buffer has with headroom and tailroom
+ * @frame_size: bytes of memory a buffer has with headroom and tailroom, whole
+ *	pages; rings of one device may differ while they are exchanged
  * @vec: the vector that polls this ring
  * @stats: counters; they live in the vector and so outlive the ring
  * @broken: the device has said what cannot be; nothing is taken any more
@@ -94,8 +98,9 @@ struct sluice_tx_slot {
  * @dma: bus address of @desc
  *
  * The ring is always full: a slot is given a buffer in the same breath as its
- * old one is taken, or keeps its old one. All but one slot belong to the device,
- * so its tail is always @head - 1, and memory shortage cannot run it dry.
+ * old one is taken, or keeps its old one, and memory shortage cannot run it dry.
+ * A device with a tail register has all slots but the one before @head, others
+ * have them all.
  */
 struct sluice_rxq {
 	__cacheline_group_begin_aligned(read_mostly);
@@ -131,7 +136,7 @@ struct sluice_rxq {
  * struct sluice_txq - a transmit ring
  * @desc: descriptors, device memory format
  * @slot: what each descriptor points at
- * @doorbell: tail register
+ * @doorbell: register that tells the device of frames
  * @mask: size - 1
  * @dev: device that maps
  * @vec: the vector that cleans this ring
@@ -140,9 +145,10 @@ struct sluice_rxq {
  * @tail: free-running index of the next descriptor to fill
  * @head: free-running index of the oldest descriptor not yet cleaned
  * @kicked: @tail at the last doorbell
- * @armed: the device has been asked for completion interrupts
+ * @armed: the device has been asked for completion interrupts, for all of them
  * @broken: the device has said what cannot be; nothing completes any more
- * @ctx: the offload context the device last saw, 0 = none
+ * @ctx: the offload context the device last saw, 0 = none; for formats that
+ *	have such
  * @dp: state of the descriptor format
  * @dma: bus address of @desc
  *

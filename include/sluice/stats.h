@@ -27,7 +27,7 @@
  * @SLUICE_RX_HW_ERR_DROP: loss: the device marked the frame bad
  * @SLUICE_RX_HDR_ERR: loss: what the device says of the frame's headers cannot be
  * @SLUICE_RX_XDP_PARTIAL: loss: frame without checksum or uncut, program attached
- * @SLUICE_RX_DOORBELLS: writes of the tail register (not frames)
+ * @SLUICE_RX_DOORBELLS: writes of the doorbell (not frames)
  * @SLUICE_RX_POLLS: NAPI polls (not frames)
  * @SLUICE_RX_RING_ERR: completions that cannot be; the queue stops (not frames)
  * @SLUICE_RX_COUNTERS: how many there are
@@ -71,7 +71,7 @@ enum sluice_rx_counter {
  * @SLUICE_TX_XDP_FULL: ndo_xdp_xmit refused a frame; its caller keeps it
  * @SLUICE_TX_STOPS: times the queue was stopped for want of descriptors
  * @SLUICE_TX_WAKES: times it was woken
- * @SLUICE_TX_DOORBELLS: writes of the tail register
+ * @SLUICE_TX_DOORBELLS: writes of the doorbell
  * @SLUICE_TX_TIMEOUTS: hangs seen by the stack's watchdog
  * @SLUICE_TX_RING_ERR: completions that cannot be; the queue stops
  * @SLUICE_TX_COUNTERS: how many there are

@@ -15,12 +15,16 @@
 /**
  * DOC: receive buffer layout
  *
- * One page carries one descriptor's data, the same layout for every MTU and
- * with or without an XDP program, so that attaching one changes a pointer and
- * nothing else::
+ * One buffer carries one descriptor's data. As a rule it is a page, the same
+ * layout for every MTU and with or without an XDP program, so that attaching one
+ * changes a pointer and nothing else::
  *
  *   0         256                     2304              PAGE_SIZE - shinfo
  *   | headroom | data, at most 2048    | tailroom ...     | skb_shared_info |
+ *
+ * A backend whose device delivers longer frames, or must deliver each in one
+ * buffer, asks for more (&sluice_hw_ops.rx_buf_len); headroom and tailroom stay.
+ * What a device writes in front of a frame lies at the end of the headroom.
  */
 
 /**
@@ -34,8 +38,9 @@
 /**
  * SLUICE_RX_MAX_FRAGS - buffers behind the first one that a frame may use
  *
- * 16 KiB, the longest frame of any supported device, is eight buffers; a chain
- * that wants more than the stack can carry is the device lying.
+ * 16 KiB, the longest frame on a wire, is eight buffers of the usual length, and
+ * for frames of 64 KiB they are longer; a chain that wants more than the stack
+ * can carry is the device lying.
  */
 #define SLUICE_RX_MAX_FRAGS	min_t(u32, MAX_SKB_FRAGS, 16)
 
@@ -62,7 +67,8 @@
  * @SLUICE_RX_HW_ERR: the device marked the frame bad
  * @SLUICE_RX_CHAIN_BAD: the device says how many buffers the frame has, and it
  *	cannot have as many
- * @SLUICE_RX_PARTIAL: the sender left checksum or segmentation to who receives
+ * @SLUICE_RX_PARTIAL: the sender left checksum or segmentation to who receives;
+ *	the stack is told by &sluice_dp.rx_offload, a program never sees it
  */
 enum sluice_rx_flags {
 	SLUICE_RX_EOP		= BIT(0),
@@ -76,7 +82,8 @@ enum sluice_rx_flags {
 /**
  * struct sluice_rx_cmpl - one completed receive descriptor, decoded
  * @slot: ring slot whose buffer was filled
- * @off: offset of the data in the page
+ * @off: offset of the data in the buffer: %XDP_PACKET_HEADROOM, or up to
+ *	&sluice_dp.rx_hdr_len less in all but the first buffer of a frame
  * @len: bytes written, as the device says; not yet bounded
  * @vlan_tci: tag control information, valid with %SLUICE_RX_VLAN
  * @flags: &enum sluice_rx_flags

@@ -78,7 +78,11 @@ static bool fake_packed_is_avail(const struct fake_vq *vq, u16 at)
 	u16 flags = le16_to_cpu(READ_ONCE(fake_vq_packed(vq, at)->flags));
 	bool avail = flags & FAKE_AVAIL, used = flags & FAKE_USED;
 
-	return avail != used && avail == fake_vq_wrap(vq, at);
+	if (avail == used || avail != fake_vq_wrap(vq, at))
+		return false;
+	/* The rest of the descriptor was written before its flags. */
+	dma_rmb();
+	return true;
 }
 
 /* The last descriptor of a chain has its name (2.8.6). */

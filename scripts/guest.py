@@ -29,6 +29,7 @@ import models
 from console import Console
 from kernels import PROJECT, cache_dir, distribution_kernel
 from qmp import Qmp
+from tap_namespace import Namespace
 from wire import Wire
 
 BOOT_TIMEOUT = 120
@@ -74,7 +75,8 @@ class Nic:
     """One emulated NIC and what it is plugged into.
 
     wire is "dgram" (the test holds the other end, see Wire), "user" (QEMU's own TCP/IP with the
-    host's loopback at 10.0.2.2), ("pair", key): the two NICs with the same key are connected, or
+    host's loopback at 10.0.2.2), ("pair", key): the two NICs with the same key are connected,
+    ("tap", queues): the other end is a tap in Guest.namespace, named as tap(), or
     ("netdev", "type,option=...") for any other backend of QEMU.  model is a name of models.MODELS
     or QEMU's own (None: default_model).
     """
@@ -91,6 +93,10 @@ class Nic:
         self.options = options
         self.id = None
         self.last_ifname = None
+
+    def tap(self):
+        """Name of the host's end of a tap."""
+        return f"tap-{self.id}"
 
     def device(self):
         """What device_add is given."""
@@ -241,6 +247,7 @@ class Guest:
         self.channel = None
         self.monitor = None
         self.wires = {}
+        self.namespace = None
         self.boot_seconds = None
         self._name_nics()
 
@@ -297,6 +304,8 @@ class Guest:
     def _start_qemu(self):
         self.accel = self.accel or accelerator(self.kernel)
         self._open_wires()
+        if any(nic.wire[0] == "tap" for nic in self.nics):
+            self.namespace = Namespace()
         initrd = os.path.join(self.run_dir, "initramfs")
         initramfs.write(initrd, self.kernel, [PROJECT, os.path.realpath(cache_dir())])
         args = self._qemu_args(initrd)
@@ -323,6 +332,7 @@ class Guest:
         run = self.run_dir
         # QEMU ends with the thread that started it, even if that is killed
         args = ["setpriv", "--pdeathsig", "KILL",
+                *(self.namespace.command() if self.namespace else []),
                 "qemu-system-x86_64", "-nodefaults", "-nographic", "-no-reboot",
                 "-machine", self.machine, "-m", self.memory, "-smp", str(self.smp),
                 *accelerator_args(self.accel, self.parallel),
@@ -351,6 +361,9 @@ class Guest:
         name = f"net-{nic.id}"
         if nic.wire == "user":
             args = ["-netdev", f"user,id={name},ipv4=on,ipv6=on"]
+        elif nic.wire[0] == "tap":
+            args = ["-netdev", f"tap,id={name},ifname={nic.tap()},queues={nic.wire[1]},vhost=off,"
+                               "script=no,downscript=no"]
         elif nic.wire[0] == "netdev":
             kind, _, options = nic.wire[1].partition(",")
             args = ["-netdev", f"{kind},id={name}" + ("," + options if options else "")]
@@ -444,7 +457,7 @@ class Guest:
         if self.process and self.process.poll() is None:
             self.process.send_signal(signal.SIGKILL)
             self.process.wait()
-        for closable in [self.channel, self.monitor, *self.wires.values()]:
+        for closable in [self.channel, self.monitor, *self.wires.values(), self.namespace]:
             if closable:
                 closable.close()
 

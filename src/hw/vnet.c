@@ -298,7 +298,8 @@ static int vnet_probe_transport(struct sluice_nic *nic)
 		return dev_err_probe(&pdev->dev, -ENODEV, "the device does not reset\n");
 	vnet_probe_features(nic);
 	if (!(hw->offered & BIT_ULL(VIRTIO_F_VERSION_1)))
-		return dev_err_probe(&pdev->dev, -EOPNOTSUPP, "the device does not offer VERSION_1\n");
+		return dev_err_probe(&pdev->dev, -EOPNOTSUPP,
+				     "the device does not offer VERSION_1\n");
 	err = vnet_check_iommu(nic);
 	if (err)
 		return err;

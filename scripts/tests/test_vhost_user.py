@@ -253,6 +253,19 @@ def assert_goes_on(bench, lies, before):
     return progress
 
 
+@contextlib.contextmanager
+def sending(bench):
+    """The guest sends frames of several pieces. The generator gives up when the carrier goes."""
+    pktgen.set_up(bench.guest, bench.ifname, count=0, delay=DELAY, pkt_size=300, frags=3)
+    end = taps.fresh_path("end")
+    job = bench.guest.spawn(f"until test -e {end}; do echo start >{pktgen.CONTROL}/pgctrl; "
+                            "sleep 0.05; done")
+    yield
+    bench.guest.sh(f"touch {end}")
+    pktgen.stop(bench.guest)
+    job.wait()
+
+
 def restart(bench):
     """Down and up: what a lie has left behind on the ring is gone."""
     bench.guest.sh(f"ip link set {bench.ifname} down && ip link set {bench.ifname} up")
@@ -275,12 +288,9 @@ def test_driver_bears_a_device_that_lies(bench):
     No sanitizer has anything to report, and afterwards every frame is counted again."""
     lies, *rates = LIES[kernels.is_instrumented(bench.guest.kernel)][bench.ring]
     before = bench.backend.totals()
-    pktgen.set_up(bench.guest, bench.ifname, count=0, delay=DELAY, pkt_size=300, frags=3)
-    generator = pktgen.start_in_background(bench.guest)
-    bench.backend.lie(lies, *rates)
-    after = assert_goes_on(bench, lies, before)
-    pktgen.stop(bench.guest)
-    generator.wait()
+    with sending(bench):
+        bench.backend.lie(lies, *rates)
+        after = assert_goes_on(bench, lies, before)
     told = {kind: after[kind] - before[kind] for kind in lies_of(bench.ring)}
     assert all(told.values()), f"not every kind was told: {told}"
     assert not bench.backend.complaints()

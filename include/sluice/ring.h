@@ -77,7 +77,7 @@ struct sluice_tx_slot {
  * struct sluice_rxq - a receive ring
  * @desc: descriptors, device memory format
  * @page: buffer of each slot; every slot has one, always
- * @posted: for each slot, how many had been posted before it, modulo 2^16: for
+ * @posted: for each slot, how many had been posted before it, modulo 2^32: for
  *	formats whose completions name a slot, to know whether the device has it
  * @pool: where replacements come from
  * @doorbell: register that tells the device of posted buffers
@@ -106,7 +106,7 @@ struct sluice_rxq {
 	__cacheline_group_begin_aligned(read_mostly);
 	void *desc;
 	struct page **page;
-	u16 *posted;
+	u32 *posted;
 	struct page_pool *pool;
 	void __iomem *doorbell;
 	u32 mask;
@@ -192,6 +192,7 @@ struct sluice_txq {
  *	held back by its queue's state, ndo_xdp_xmit by nothing but this
  * @nq: the stack's transmit queue
  * @index: number of the vector and of both queues
+ * @irq_name: what /proc/interrupts calls the vector's own interrupt
  * @masked: the device's interrupt is masked, see the backend's handler
  * @rx_stats: counters of the receive queue, from probe to remove
  * @tx_stats: counters of the transmit queue, from probe to remove
@@ -203,6 +204,7 @@ struct sluice_vector {
 	struct sluice_txq *tx;
 	struct netdev_queue *nq;
 	u32 index;
+	char irq_name[IFNAMSIZ + 4];
 	bool tx_open;
 	bool masked;
 	struct sluice_rx_stats rx_stats;

@@ -40,8 +40,8 @@
  * @checked: the device may vouch for checksums, or leave them to us
  */
 struct vnet_rx_state {
-	u16 avail;
-	u16 shown;
+	u32 avail;
+	u32 shown;
 	u16 buffers;
 	u16 index;
 	u32 first;
@@ -90,7 +90,7 @@ static __always_inline struct vnet_tx_state *vnet_tx_state(struct sluice_txq *q)
 static __always_inline bool vnet_rx_is_out(struct sluice_rxq *q, u32 id)
 {
 	return id <= q->mask &&
-	       (s16)(vnet_rx_state(q)->shown - q->posted[id]) > 0;
+	       (s32)(vnet_rx_state(q)->shown - q->posted[id]) > 0;
 }
 
 /* Is this the first descriptor of a frame that the device has, not yet sent? It

@@ -11,16 +11,11 @@ static int sluice_vector_irq(const struct sluice_vector *v)
 	return pci_irq_vector(pdev, pci_dev_msi_enabled(pdev) ? v->index + 1 : 0);
 }
 
-static int sluice_irq_request_one(struct sluice_nic *nic, int irq,
-				  irq_handler_t handler, unsigned long flags,
-				  void *data)
+static void sluice_irq_check(struct sluice_nic *nic, int irq, int err)
 {
-	int err = request_irq(irq, handler, flags, nic->netdev->name, data);
-
 	if (err)
 		netdev_err(nic->netdev, "cannot get interrupt %d (error %d)\n",
 			   irq, err);
-	return err;
 }
 
 static int sluice_irq_request_vector(struct sluice_vector *v)
@@ -28,9 +23,12 @@ static int sluice_irq_request_vector(struct sluice_vector *v)
 	struct sluice_nic *nic = v->nic;
 	int err = 0, irq = sluice_vector_irq(v);
 
+	snprintf(v->irq_name, sizeof(v->irq_name), "%s-%u", nic->netdev->name,
+		 v->index);
 	if (pci_dev_msi_enabled(nic->pdev))
-		err = sluice_irq_request_one(nic, irq, nic->board->ops->irq_queue,
-					     0, v);
+		err = request_irq(irq, nic->board->ops->irq_queue, 0,
+				  v->irq_name, v);
+	sluice_irq_check(nic, irq, err);
 	if (!err)
 		netif_napi_set_irq(&v->napi, irq);
 	return err;
@@ -52,10 +50,10 @@ int sluice_irq_request(struct sluice_nic *nic)
 	u32 i;
 	int err;
 
-	err = sluice_irq_request_one(nic, pci_irq_vector(pdev, 0),
-				     nic->board->ops->irq,
-				     pci_dev_msi_enabled(pdev) ? 0 : IRQF_SHARED,
-				     nic);
+	err = request_irq(pci_irq_vector(pdev, 0), nic->board->ops->irq,
+			  pci_dev_msi_enabled(pdev) ? 0 : IRQF_SHARED,
+			  nic->netdev->name, nic);
+	sluice_irq_check(nic, pci_irq_vector(pdev, 0), err);
 	if (err)
 		return err;
 	for (i = 0; i < nic->max_vec; i++) {

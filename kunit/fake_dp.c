@@ -136,8 +136,15 @@ static __always_inline bool fake_tx_done(struct sluice_txq *q, u32 first,
 
 static __always_inline bool fake_tx_arm(struct sluice_txq *q)
 {
-	fake_hw(q->vec->nic)->tx_armed = true;
-	return true;
+	struct fake_hw *hw = fake_hw(q->vec->nic);
+
+	hw->tx_armed = true;
+	hw->arms++;
+	if (!hw->spends)
+		return true;
+	hw->spends--;
+	fake_send(hw, 2);
+	return false;
 }
 
 static __always_inline void fake_rx_arm(struct sluice_rxq *q)

@@ -40,6 +40,9 @@
  * @irq_on: interrupts are allowed
  * @cause: an interrupt is pending
  * @tx_armed: completion interrupts were asked for
+ * @arms: how often
+ * @spends: of the next of them, so many are spent at once: the device sends two
+ *	frames as it is asked, and asks to be asked again
  * @eager: send within the write of the tail register, as QEMU's e1000 does
  * @link_up: state of the wire
  * @rx_kicks: writes of the receive tail
@@ -66,6 +69,8 @@ struct fake_hw {
 	bool irq_on;
 	bool cause;
 	bool tx_armed;
+	u32 arms;
+	u32 spends;
 	bool eager;
 	bool link_up;
 	u32 rx_kicks;

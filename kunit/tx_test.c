@@ -441,6 +441,26 @@ static void tx_out_of_order_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fake_tx_count(fake, SLUICE_TX_COMPLETED), 3);
 }
 
+/* A request for one completion, as virtio's are, is spent when more than that one
+ * has come until the driver looks again: the rest would wait for ever.
+ */
+static void tx_arm_spent_test(struct kunit *test)
+{
+	struct fake_nic *fake = test->priv;
+	u32 i;
+
+	fake->hw->spends = 2;
+	for (i = 0; i < 7; i++)
+		KUNIT_ASSERT_TRUE(test, fake_transmit(fake, fake_skb(fake, TX_LEN),
+						      i < 6));
+	KUNIT_EXPECT_EQ(test, fake->hw->arms, 3);
+	KUNIT_EXPECT_EQ(test, fake_tx_count(fake, SLUICE_TX_COMPLETED), 4);
+	KUNIT_EXPECT_EQ(test, fake_send(fake->hw, U32_MAX), 3);
+	for (i = 0; i < 7; i++)
+		fake_expect_wire(fake, fake_data(test, TX_LEN), TX_LEN);
+	tx_expect_alive(fake);
+}
+
 /* A device that has sent before the doorbell returns is never asked to tell. */
 static void tx_eager_test(struct kunit *test)
 {
@@ -599,6 +619,7 @@ static struct kunit_case tx_cases[] = {
 	KUNIT_CASE(tx_more_pad_fail_test),
 	KUNIT_CASE(tx_out_of_order_test),
 	KUNIT_CASE(tx_eager_test),
+	KUNIT_CASE(tx_arm_spent_test),
 	KUNIT_CASE(tx_more_stop_test),
 	KUNIT_CASE_SLOW(tx_race_test),
 	KUNIT_CASE(tx_hang_test),

@@ -347,8 +347,9 @@ static __always_inline void sluice_tx_wake(struct sluice_txq *q)
  * Netpoll comes from any context, but XDP frames may be freed with BH off only:
  * they wait for NAPI, and what is behind them too.
  * Context: tx lock, BH or interrupts off.
+ * Return: true if there was any.
  */
-static __always_inline void sluice_tx_clean(const struct sluice_dp *dp,
+static __always_inline bool sluice_tx_clean(const struct sluice_dp *dp,
 					    struct sluice_txq *q, int budget)
 {
 	struct sluice_tx_done done = {};
@@ -370,7 +371,7 @@ static __always_inline void sluice_tx_clean(const struct sluice_dp *dp,
 		head += descs;
 	}
 	if (!done.frames)
-		return;
+		return false;
 	WRITE_ONCE(q->head, head);
 	trace_sluice_tx_completion(q->vec->napi.dev, q->vec->index, done.frames,
 				   done.bytes);
@@ -379,6 +380,7 @@ static __always_inline void sluice_tx_clean(const struct sluice_dp *dp,
 	sluice_tx_stats_add(q->stats, SLUICE_TX_BYTES, done.bytes);
 	netdev_tx_completed_queue(q->nq, done.bql_packets, done.bql_bytes);
 	sluice_tx_wake(q);
+	return true;
 }
 
 /**
@@ -397,11 +399,14 @@ static __always_inline void sluice_tx_reap(const struct sluice_dp *dp,
 					   struct sluice_txq *q, int budget)
 {
 	sluice_tx_clean(dp, q, budget);
-	if (likely(q->head == q->kicked) || q->armed)
-		return;
-	q->armed = dp->tx_arm(q);
-	/* What was sent before the request may raise no interrupt. */
-	sluice_tx_clean(dp, q, budget);
+	do {
+		if (likely(q->head == q->kicked) || q->armed)
+			return;
+		q->armed = dp->tx_arm(q);
+		/* What was sent before the request may raise no interrupt, and
+		 * if it was more than the request was for, this is spent.
+		 */
+	} while (sluice_tx_clean(dp, q, budget));
 }
 
 /**

@@ -307,6 +307,9 @@ static void vlie_rx_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fake_rx_count(fake, SLUICE_RX_RING_ERR), 1);
 	KUNIT_EXPECT_EQ(test, fake_rx_count(fake, SLUICE_RX_PASSED),
 			c->lie->passed);
+	/* Nothing that was not true has been taken for a frame. */
+	KUNIT_EXPECT_EQ(test, fake_rx_count(fake, SLUICE_RX_FRAMES),
+			c->lie->passed);
 	vlie_expect_dead(fake, vlie_rx(fake));
 	KUNIT_EXPECT_EQ(test, fake_rx_count(fake, SLUICE_RX_RING_ERR), 1);
 	rtnl_unlock();

@@ -557,8 +557,8 @@ int sluice_rebuild(struct sluice_nic *nic, const struct sluice_config *cfg,
 	err = sluice_rings_alloc(nic, cfg, &new);
 	if (err) {
 		NL_SET_ERR_MSG_FMT_MOD(extack,
-				       "no memory for rx %u, tx %u, %u channels; the old rings go on",
-				       cfg->rx_size, cfg->tx_size, cfg->channels);
+				       "no memory for rx %u, tx %u; the old rings go on",
+				       cfg->rx_size, cfg->tx_size);
 		return err;
 	}
 	err = sluice_grow_channels(nic, cfg->channels, extack);

@@ -20,8 +20,8 @@ endif
 KDIR ?= $(shell scripts/kernel headers)
 KBUILD_ARGS = -C $(KDIR) M=$(CURDIR)
 
-.PHONY: modules modules_install clean run shell test check coccicheck kunit mutate coverage kernel \
-	kcsan sanitize help kernel-found
+.PHONY: modules modules_install clean run shell test check coccicheck kunit mutate lies coverage \
+	kernel kcsan sanitize help kernel-found
 
 modules: kernel-found
 	$(MAKE) $(KBUILD_ARGS) modules
@@ -83,6 +83,11 @@ mutate: ready-test
 	@scripts/kernel-build kasan
 	@$(PYTHON) -B scripts/mutate $(MUTATIONS)
 
+# Ten minutes and more: a million lies of a virtio device, on the sanitizer kernel.
+lies: ready-test
+	@scripts/kernel-build kasan
+	@SLUICE_MILLION_LIES=1 $(PYTEST) --kernel=kasan scripts/tests/test_vhost_user.py -k lies
+
 coverage: ready-test
 	@scripts/kernel-build gcov
 	@$(PYTHON) -B scripts/line_coverage.py $(TESTS)
@@ -95,6 +100,7 @@ help:
 	@echo 'make sanitize  the tests of the driver on a kernel that watches every access'
 	@echo 'make kunit     the unit tests, in a guest on that kernel'
 	@echo 'make mutate    break the driver in small ways, and see which layer of the tests notices'
+	@echo 'make lies      a virtio device that lies a million times, on that kernel'
 	@echo 'make coverage  both of them on a kernel that counts which lines of the driver have run'
 	@echo 'make kernel    build that kernel only; make kcsan: the one that finds data races'
 	@echo 'make shell     a shell in a guest with the NIC up'

@@ -85,8 +85,10 @@ MODELS = {model.name: model for model in [
     Model("e1000-82545em", "e1000-82545em"),
     Model("e1000-82544gc", "e1000-82544gc"),
     virtio("virtio", "packed=off"),
-    # The other PCI id: without the legacy registers it is 1af4:1041.
-    virtio("virtio-packed", "packed=on,disable-legacy=on"),
+    # The other PCI id: without the legacy registers it is 1af4:1041. With EVENT_IDX QEMU 7.2 asks
+    # for a notification at a place of a packed ring that it then goes past by itself, when it has
+    # waited for the wire: the driver owes none, and the ring stands still.
+    virtio("virtio-packed", "packed=on,event_idx=off,disable-legacy=on"),
     virtio("virtio-intx", "vectors=0", WITH_INTX),
 ]}
 # Those that all tests can be run with.

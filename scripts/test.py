@@ -20,7 +20,7 @@ import models
 
 TESTS = pathlib.Path(__file__).resolve().parent / "tests"
 SANITIZED = ("kunit", "sanitizers", "faults", "hostile", "removal", "lifecycle", "hang", "memory",
-             "shutdown", "traffic", "xdp_attach", "xdp_verdicts", "xdp_sharing", "vhost_user")
+             "shutdown", "traffic", "xdp_attach", "xdp_verdicts", "xdp_sharing")
 WITH_VIRTIO = ("traffic", "lifecycle", "xdp_verdicts", "xdp_redirect", "removal", "suspend")
 WITH_PACKED = ("traffic", "xdp_verdicts")
 Session = collections.namedtuple("Session", "kernel nic files")

@@ -115,7 +115,6 @@ static int sluice_info_get(struct devlink *devlink, struct devlink_info_req *req
 			   struct netlink_ext_ack *extack)
 {
 	struct sluice_nic **nic = devlink_priv(devlink);
-
 	int err;
 
 	err = devlink_info_version_fixed_put(req,

@@ -34,16 +34,16 @@ bool vnet_rx_offload(struct sk_buff *skb, const struct sluice_xdp_buff *x)
 }
 
 /* What the stack has set, and the program if there is one, wants of the device. */
-static u64 vnet_wanted_guest(struct sluice_nic *nic, bool xdp)
+static u64 vnet_wanted_guest(struct sluice_nic *nic)
 {
-	u64 wanted = 0;
+	const struct vnet_hw *hw = vnet_hw(nic);
+	u64 wanted = BIT_ULL(VIRTIO_NET_F_GUEST_CSUM);
 
-	if (xdp || !(nic->features & NETIF_F_RXCSUM))
+	if (hw->xdp || !(nic->features & NETIF_F_RXCSUM))
 		return 0;
-	wanted |= BIT_ULL(VIRTIO_NET_F_GUEST_CSUM);
 	if (nic->features & NETIF_F_GRO_HW)
 		wanted |= VNET_GUEST_TSO;
-	return wanted & vnet_hw(nic)->offered;
+	return wanted & hw->offered;
 }
 
 /**
@@ -61,13 +61,13 @@ u64 vnet_wanted_features(struct sluice_nic *nic)
 
 	if (hw->offered & BIT_ULL(VIRTIO_NET_F_CTRL_GUEST_OFFLOADS))
 		return hw->offered;
-	return (hw->offered & ~VNET_GUEST) | vnet_wanted_guest(nic, hw->xdp);
+	return (hw->offered & ~VNET_GUEST) | vnet_wanted_guest(nic);
 }
 
 static int vnet_send_offloads(struct sluice_nic *nic,
 			      struct netlink_ext_ack *extack)
 {
-	__le64 wanted = cpu_to_le64(vnet_wanted_guest(nic, vnet_hw(nic)->xdp));
+	__le64 wanted = cpu_to_le64(vnet_wanted_guest(nic));
 	int err;
 
 	err = vnet_command(nic, VIRTIO_NET_CTRL_GUEST_OFFLOADS,
@@ -85,7 +85,7 @@ void vnet_offload_start(struct sluice_nic *nic)
 	struct vnet_hw *hw = vnet_hw(nic);
 
 	if (vnet_has(nic, VIRTIO_NET_F_CTRL_GUEST_OFFLOADS) &&
-	    vnet_wanted_guest(nic, hw->xdp) != (hw->offered & VNET_GUEST))
+	    vnet_wanted_guest(nic) != (hw->offered & VNET_GUEST))
 		vnet_send_offloads(nic, NULL);
 }
 
@@ -160,11 +160,10 @@ EXPORT_SYMBOL_IF_KUNIT(vnet_rx_buf_len);
 
 static netdev_features_t vnet_tx_features(u64 offered)
 {
-	netdev_features_t features = 0;
+	netdev_features_t features = NETIF_F_HW_CSUM | NETIF_F_SG;
 
 	if (!(offered & BIT_ULL(VIRTIO_NET_F_CSUM)))
 		return 0;
-	features = NETIF_F_HW_CSUM | NETIF_F_SG;
 	if (offered & BIT_ULL(VIRTIO_NET_F_HOST_TSO4))
 		features |= NETIF_F_TSO;
 	if (offered & BIT_ULL(VIRTIO_NET_F_HOST_TSO6))

@@ -91,3 +91,16 @@ void fake_use(struct fake_nic *fake, struct bpf_prog *prog)
 {
 	KUNIT_ASSERT_EQ(fake->test, fake_attach(fake, prog), 0);
 }
+
+/**
+ * fake_program_exit() - the exit of suites that attach programs
+ * @test: the test
+ */
+void fake_program_exit(struct kunit *test)
+{
+	struct fake_nic *fake = test->priv;
+
+	if (fake)
+		fake_attach(fake, NULL);
+	fake_nic_exit(test);
+}

@@ -13,5 +13,6 @@ struct bpf_prog *fake_verdict(struct kunit *test, u32 verdict, bool frags);
 struct bpf_prog *fake_adjust_head(struct kunit *test, s32 delta, u32 verdict);
 int fake_attach(struct fake_nic *fake, struct bpf_prog *prog);
 void fake_use(struct fake_nic *fake, struct bpf_prog *prog);
+void fake_program_exit(struct kunit *test);
 
 #endif

@@ -190,15 +190,6 @@ static void vxdp_detached_test(struct kunit *test)
 	kfree_skb(skb);
 }
 
-static void vxdp_exit(struct kunit *test)
-{
-	struct fake_nic *fake = test->priv;
-
-	if (fake)
-		fake_attach(fake, NULL);
-	fake_nic_exit(test);
-}
-
 static struct kunit_case vxdp_cases[] = {
 	KUNIT_CASE_PARAM(vxdp_verdict_test, vxdp_ring_gen_params),
 	KUNIT_CASE_PARAM(vxdp_shared_test, vxdp_ring_gen_params),
@@ -212,7 +203,7 @@ static struct kunit_case vxdp_cases[] = {
 static struct kunit_suite vxdp_suite = {
 	.name		= "sluice_vnet_xdp",
 	.init		= fake_virtio_init,
-	.exit		= vxdp_exit,
+	.exit		= fake_program_exit,
 	.test_cases	= vxdp_cases,
 };
 

@@ -651,15 +651,6 @@ static void xdp_mtu_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fake_set_mtu(fake, ETH_DATA_LEN), 0);
 }
 
-static void xdp_exit(struct kunit *test)
-{
-	struct fake_nic *fake = test->priv;
-
-	if (fake)
-		fake_attach(fake, NULL);
-	fake_nic_exit(test);
-}
-
 static struct kunit_case xdp_cases[] = {
 	KUNIT_CASE_PARAM(xdp_verdict_test, xdp_fate_gen_params),
 	KUNIT_CASE(xdp_no_frags_test),
@@ -690,7 +681,7 @@ static struct kunit_case xdp_cases[] = {
 static struct kunit_suite xdp_suite = {
 	.name		= "sluice_xdp",
 	.init		= fake_nic_init,
-	.exit		= xdp_exit,
+	.exit		= fake_program_exit,
 	.test_cases	= xdp_cases,
 };
 

@@ -154,6 +154,7 @@ const struct sluice_board fake_board = {
 	.ethtool_ops	= &sluice_ethtool_phy_ops,
 	.engine		= &sluice_fake_engine,
 	.hw_size	= sizeof(struct fake_hw),
+	.max_vectors	= SLUICE_MAX_VECTORS,
 	.max_ring	= FAKE_MAX_RING,
 	.max_mtu	= FAKE_MAX_MTU,
 	.max_linear_mtu	= SLUICE_XDP_LINEAR_MTU,

@@ -121,7 +121,7 @@ void fake_expect_ledger(struct fake_nic *fake)
 	u64 rx = 0, tx = fake_in_flight(fake);
 	u32 i;
 
-	for (i = SLUICE_RX_PASSED; i <= SLUICE_RX_XDP_PARTIAL; i++)
+	for (i = SLUICE_RX_PASSED; i <= SLUICE_RX_RESET_DROP; i++)
 		rx += fake_rx_count(fake, i);
 	KUNIT_EXPECT_EQ_MSG(fake->test, fake_rx_count(fake, SLUICE_RX_FRAMES), rx,
 			    "a received frame has no fate, or two");
@@ -215,17 +215,27 @@ int fake_poll(struct fake_nic *fake, int budget)
 	return done;
 }
 
-struct sk_buff *fake_skb(struct fake_nic *fake, u32 len)
+/* A frame behind so many bytes, which are not zero. */
+struct sk_buff *fake_skb_behind(struct fake_nic *fake, u32 room, u32 len)
 {
-	struct sk_buff *skb = alloc_skb(max(len, ETH_ZLEN), GFP_KERNEL);
+	struct sk_buff *skb = alloc_skb(room + max(len, ETH_ZLEN), GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(fake->test, skb);
+	memset(skb->data, FAKE_HEADROOM, room);
+	skb_reserve(skb, room);
 	skb->dev = fake->netdev;
 	fake_fill(skb_put(skb, len), len, len);
 	skb_reset_mac_header(skb);
 	skb_set_network_header(skb, ETH_HLEN);
 	skb->protocol = htons(FAKE_ETHERTYPE);
 	return skb;
+}
+
+/* With as much headroom as the stack leaves. */
+struct sk_buff *fake_skb(struct fake_nic *fake, u32 len)
+{
+	return fake_skb_behind(fake, LL_RESERVED_SPACE(fake->netdev) - ETH_HLEN,
+			       len);
 }
 
 /* Append a fragment with bytes of its own. */
@@ -313,6 +323,8 @@ struct fake_nic *fake_nic_plug(struct kunit *test,
 		fake_pci_remove(&fake->pci);
 	KUNIT_ASSERT_NOT_NULL_MSG(test, fake->nic, "probe has failed");
 	fake->netdev = fake->nic->netdev;
+	/* A doorbell for each frame, unless a test is about that. */
+	fake->nic->tx_aggr = (struct sluice_tx_aggr){};
 	err = kunit_add_action_or_reset(test, fake_nic_destroy, fake);
 	KUNIT_ASSERT_EQ(test, err, 0);
 	rtnl_lock();

@@ -20,6 +20,7 @@
 #define FAKE_MAX_RING		4096
 #define FAKE_MAX_MTU		16110
 #define FAKE_MAX_OFFSET		255
+#define FAKE_HEADROOM		0xa5	/* what is in front of a frame */
 
 /**
  * struct fake_hw - registers and inner state of the device
@@ -191,6 +192,7 @@ void fake_close(struct fake_nic *fake);
 int fake_set_mtu(struct fake_nic *fake, int mtu);
 void fake_interrupt(struct fake_nic *fake);
 int fake_poll(struct fake_nic *fake, int budget);
+struct sk_buff *fake_skb_behind(struct fake_nic *fake, u32 room, u32 len);
 struct sk_buff *fake_skb(struct fake_nic *fake, u32 len);
 void fake_add_frag(struct fake_nic *fake, struct sk_buff *skb, u32 offset,
 		   u32 len);

@@ -8,6 +8,20 @@
 #define FAKE_ALIVE_LEN	111
 
 KUNIT_ARRAY_PARAM_DESC(fake_virtio_ring, fake_virtio_rings, name);
+KUNIT_ARRAY_PARAM_DESC(fake_virtio_order, fake_virtio_ordered, name);
+
+const void *fake_virtio_all_gen_params(const void *prev, char *desc)
+{
+	const struct fake_virtio_kind *kind = prev;
+	const void *next = NULL;
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(fake_virtio_ordered); i++)
+		if (kind == &fake_virtio_ordered[i])
+			return fake_virtio_order_gen_params(prev, desc);
+	next = fake_virtio_ring_gen_params(prev, desc);
+	return next ?: fake_virtio_order_gen_params(NULL, desc);
+}
 
 const void *fake_virtio_event_gen_params(const void *prev, char *desc)
 {
@@ -62,6 +76,12 @@ u32 fake_virtio_room(struct fake_nic *fake)
 	return dev->rx.nout;
 }
 
+/* Of a header, 5.1.6. */
+static u32 fake_virtio_hdr_len(const struct fake_nic *fake)
+{
+	return vnet_has(fake->nic, VIRTIO_NET_F_HASH_REPORT) ? 20 : 12;
+}
+
 /**
  * fake_virtio_fill() - write into a buffer
  * @fake: the NIC
@@ -77,12 +97,15 @@ void fake_virtio_fill(struct fake_nic *fake, u32 nth,
 	struct fake_vq *vq = &fake_virtio(fake)->rx;
 	const struct fake_piece *piece = &vq->out[nth].first;
 	void *buffer = fake_vq_memory(vq, piece->addr);
-	u32 hdr_len = hdr ? sizeof(*hdr) : 0;
+	u32 hdr_len = hdr ? fake_virtio_hdr_len(fake) : 0;
 
 	KUNIT_ASSERT_LT(fake->test, nth, vq->nout);
 	KUNIT_ASSERT_LE(fake->test, hdr_len + bytes, piece->len);
 	if (hdr)
 		memcpy(buffer, hdr, sizeof(*hdr));
+	if (hdr_len > sizeof(*hdr))
+		memcpy(buffer + sizeof(*hdr), &fake_virtio(fake)->hash,
+		       sizeof(struct fake_hash));
 	if (bytes)
 		memcpy(buffer + hdr_len, data, bytes);
 }
@@ -125,7 +148,7 @@ void fake_virtio_receive_with(struct fake_nic *fake, const void *data, u32 len,
 			      struct virtio_net_hdr_v1 hdr)
 {
 	struct fake_vq *vq = &fake_virtio(fake)->rx;
-	u32 hdr_len = sizeof(hdr), bytes, buffers;
+	u32 hdr_len = fake_virtio_hdr_len(fake), bytes, buffers;
 
 	KUNIT_ASSERT_GE(fake->test, fake_virtio_room(fake), 1);
 	buffers = fake_virtio_buffers(vq, hdr_len + len);
@@ -189,12 +212,18 @@ static void fake_virtio_to_wire(struct fake_nic *fake, struct sk_buff *skb,
 				const struct fake_chain *chain)
 {
 	struct fake_vsent *sent = fake_vsent(skb);
+	u32 hdr_len = fake_virtio_hdr_len(fake);
 
-	KUNIT_ASSERT_GE(fake->test, skb->len, sizeof(sent->hdr) + ETH_HLEN);
+	KUNIT_ASSERT_GE(fake->test, skb->len, hdr_len + ETH_HLEN);
 	memcpy(&sent->hdr, skb->data, sizeof(sent->hdr));
-	__skb_pull(skb, sizeof(sent->hdr));
+	memset(&sent->hash, 0, sizeof(sent->hash));
+	if (hdr_len > sizeof(sent->hdr))
+		memcpy(&sent->hash, skb->data + sizeof(sent->hdr),
+		       sizeof(sent->hash));
+	__skb_pull(skb, hdr_len);
 	sent->id = chain->id;
-	sent->pieces = chain->n - 1;
+	sent->pushed = chain->piece[0].len > hdr_len;
+	sent->pieces = chain->n - !sent->pushed;
 	__skb_queue_tail(&fake_virtio(fake)->wire, skb);
 }
 
@@ -225,6 +254,16 @@ void fake_virtio_complete(struct fake_nic *fake, u32 nth)
 	struct fake_out out = fake_vq_forget(&dev->tx, nth);
 
 	fake_vq_write(&dev->tx, out.id, 0, out.descs);
+	if (fake_vq_tell(&dev->tx))
+		dev->cause = true;
+}
+
+/* Report the first of those under way as sent, by one entry for all. */
+void fake_virtio_complete_batch(struct fake_nic *fake, u32 n)
+{
+	struct fake_virtio *dev = fake_virtio(fake);
+
+	fake_vq_batch(&dev->tx, n, 0);
 	if (fake_vq_tell(&dev->tx))
 		dev->cause = true;
 }

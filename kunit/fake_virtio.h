@@ -27,8 +27,10 @@
 
 /**
  * FAKE_VQ_QUIET - what a doorbell holds that nobody has rung
+ *
+ * Without NOTIFICATION_DATA it is two bytes wide, and the other two stay.
  */
-#define FAKE_VQ_QUIET	0xdead
+#define FAKE_VQ_QUIET	0xdeaddead
 
 /**
  * struct fake_virtio_kind - what a test's device is
@@ -43,10 +45,21 @@ struct fake_virtio_kind {
 /* Ring formats, with and without event indexes. */
 extern const struct fake_virtio_kind fake_virtio_rings[4];
 
+/* The same of devices that keep the order, with all that goes with hardware: barriers
+ * of its own, and doorbells that say more.
+ */
+extern const struct fake_virtio_kind fake_virtio_ordered[4];
+
 /* These, with and without frames of several buffers and checksums left to us. */
 extern const struct fake_virtio_kind fake_virtio_kinds[8];
 
-/* Of the formats, those with event indexes, as a test's parameters. */
+/* Both of these, for tests that keep the order, as a test's parameters. */
+const void *fake_virtio_all_gen_params(const void *prev, char *desc);
+
+/* Those that say a hash in front of each frame. */
+extern const struct fake_virtio_kind fake_virtio_hashing[4];
+
+/* Of the formats, those with event indexes. */
 const void *fake_virtio_event_gen_params(const void *prev, char *desc);
 
 /**
@@ -94,9 +107,12 @@ struct fake_out {
  * @size: descriptors
  * @packed: the format
  * @event_idx: notifications are asked for by index
+ * @says_next: the driver notifies by four bytes, which say how far it has got
  * @taken: split: chains taken; packed: their descriptors; runs freely
  * @used: split: chains returned; packed: their descriptors; runs freely
  * @told: @used when the driver was last told
+ * @place: split: descriptors taken; runs freely
+ * @disorder: of these, how many were not the next ones in the table
  * @doorbell: the register that the driver notifies through
  * @index: what it writes there
  * @out: chains that the device has
@@ -110,13 +126,28 @@ struct fake_vq {
 	u32 size;
 	bool packed;
 	bool event_idx;
+	bool says_next;
 	u16 taken;
 	u16 used;
 	u16 told;
-	u16 doorbell;
+	u16 place;
+	u32 disorder;
+	u32 doorbell;
 	u16 index;
 	struct fake_out out[FAKE_VQ_MOST];
 	u32 nout;
+};
+
+/**
+ * struct fake_hash - what is behind the 12 bytes of a usual header, with HASH_REPORT
+ * @value: the hash
+ * @type: what it was made of
+ * @padding: nothing
+ */
+struct fake_hash {
+	__le32 value;
+	__le16 type;
+	__le16 padding;
 };
 
 /**
@@ -126,6 +157,9 @@ struct fake_vq {
  * @rx: receive queue
  * @tx: transmit queue
  * @wire: frames sent, &struct fake_vsent in the control buffer
+ * @hash: what it says of received frames
+ * @refuses: commands on hashing
+ * @commands: how many of these it has had
  * @running: the driver has let it run
  * @cause: an interrupt is pending
  * @resets: resets
@@ -136,6 +170,9 @@ struct fake_virtio {
 	struct fake_vq rx;
 	struct fake_vq tx;
 	struct sk_buff_head wire;
+	struct fake_hash hash;
+	bool refuses;
+	u32 commands;
 	bool running;
 	bool cause;
 	u32 resets;
@@ -146,13 +183,17 @@ static_assert(offsetof(struct fake_virtio, vnet) == 0);
 /**
  * struct fake_vsent - what the device was asked to do to a frame it sent
  * @hdr: header
+ * @hash: the rest of it
  * @id: name of the frame
- * @pieces: descriptors behind the header's own
+ * @pieces: descriptors with bytes of the frame
+ * @pushed: its header was in the first of these, and in no descriptor of its own
  */
 struct fake_vsent {
 	struct virtio_net_hdr_v1 hdr;
+	struct fake_hash hash;
 	u16 id;
 	u16 pieces;
+	bool pushed;
 };
 
 static_assert(sizeof(struct fake_vsent) <= sizeof_field(struct sk_buff, cb));
@@ -165,6 +206,7 @@ void *fake_vq_memory(const struct fake_vq *vq, u64 addr);
 bool fake_vq_read(struct fake_vq *vq, struct fake_chain *chain);
 void fake_vq_keep(struct fake_vq *vq, const struct fake_chain *chain);
 void fake_vq_write(struct fake_vq *vq, u32 id, u32 len, u32 descs);
+void fake_vq_batch(struct fake_vq *vq, u32 n, u32 len);
 bool fake_vq_tell(struct fake_vq *vq);
 struct fake_out fake_vq_forget(struct fake_vq *vq, u32 nth);
 void fake_vq_want_kick(struct fake_vq *vq);
@@ -186,6 +228,7 @@ void fake_virtio_receive_with(struct fake_nic *fake, const void *data, u32 len,
 			      struct virtio_net_hdr_v1 hdr);
 u32 fake_virtio_send(struct fake_nic *fake);
 void fake_virtio_complete(struct fake_nic *fake, u32 nth);
+void fake_virtio_complete_batch(struct fake_nic *fake, u32 n);
 u32 fake_virtio_send_all(struct fake_nic *fake);
 void fake_virtio_skip_all(struct fake_nic *fake);
 struct fake_vsent fake_virtio_expect_wire(struct fake_nic *fake,

@@ -65,6 +65,7 @@ static bool fake_split_read(struct fake_vq *vq, struct fake_chain *chain)
 	chain->id = at;
 	do {
 		d = &table[at % vq->size];
+		vq->disorder += at != vq->place++ % vq->size;
 		flags = fake_le16(d->flags);
 		fake_chain_add(chain, le64_to_cpu((__force __le64)d->addr),
 			       le32_to_cpu((__force __le32)d->len), flags);
@@ -181,6 +182,28 @@ void fake_vq_write(struct fake_vq *vq, u32 id, u32 len, u32 descs)
 		fake_split_write(vq, id, len);
 }
 
+/**
+ * fake_vq_batch() - say that the oldest chains have been used, by one entry
+ * @vq: the queue, of a device that keeps the order
+ * @n: how many
+ * @len: bytes written to the last of them
+ *
+ * The entry is where that of the first would be (2.7.9, 2.8.9).
+ */
+void fake_vq_batch(struct fake_vq *vq, u32 n, u32 len)
+{
+	struct fake_out last = {};
+	u32 i, descs = 0;
+
+	for (i = 0; i < n; i++) {
+		last = fake_vq_forget(vq, 0);
+		descs += last.descs;
+	}
+	fake_vq_write(vq, last.id, len, descs);
+	if (!vq->packed)
+		vq->used += n - 1;
+}
+
 static bool fake_split_wants_interrupt(const struct fake_vq *vq, u16 old)
 {
 	const struct vring_avail *avail = vq->driver;
@@ -291,10 +314,27 @@ void fake_vq_want_no_kick(struct fake_vq *vq)
 		fake_split_ask(vq, vq->taken - 1, VRING_USED_F_NO_NOTIFY);
 }
 
-/* Has it notified, with the number of this queue, since the last time asked? */
+/* Where the driver will describe what comes next (4.1.5.2). */
+static u16 fake_vq_next(const struct fake_vq *vq)
+{
+	const struct vring_avail *avail = vq->driver;
+	u16 at = vq->taken;
+
+	if (!vq->packed)
+		return fake_le16(READ_ONCE(avail->idx));
+	while (fake_packed_is_avail(vq, at))
+		at++;
+	return at % vq->size | (fake_vq_wrap(vq, at) ? FAKE_WRAP : 0);
+}
+
+/* Has it notified, with the number of this queue and, if that has been agreed on,
+ * with its place in the ring, since the last time asked?
+ */
 bool fake_vq_kicked(struct fake_vq *vq)
 {
-	u16 word = xchg(&vq->doorbell, FAKE_VQ_QUIET);
+	u32 word = xchg(&vq->doorbell, FAKE_VQ_QUIET);
 
-	return word == vq->index;
+	if (vq->says_next)
+		return word == ((u32)fake_vq_next(vq) << 16 | vq->index);
+	return word == ((FAKE_VQ_QUIET & 0xffff0000) | vq->index);
 }

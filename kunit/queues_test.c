@@ -370,6 +370,42 @@ static void queues_reset_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fake_rx_count(fake, SLUICE_RX_PASSED), 2);
 }
 
+static void queues_give(struct fake_nic *fake, u8 flags)
+{
+	struct fake_frame frame = {
+		.data	= fake_data(fake->test, SLUICE_RX_BUF_LEN),
+		.bytes	= SLUICE_RX_BUF_LEN,
+		.len	= SLUICE_RX_BUF_LEN,
+		.flags	= flags,
+	};
+
+	KUNIT_ASSERT_TRUE(fake->test, fake_rx_write(fake->hw, &frame));
+}
+
+/* A reset in the midst of it waits for nobody. What the device has given is lost by
+ * name; so is a frame of which NAPI has had a part, if it has an end.
+ */
+static void queues_reset_received_test(struct kunit *test)
+{
+	struct fake_nic *fake = test->priv;
+	u32 i;
+
+	for (i = 0; i < 2; i++) {
+		queues_give(fake, 0);
+		fake_interrupt(fake);
+		queues_give(fake, i ? 0 : SLUICE_RX_EOP);
+		queues_hang(fake);
+		KUNIT_EXPECT_EQ(test, fake_rx_count(fake, SLUICE_RX_RESET_DROP), 1);
+		KUNIT_EXPECT_EQ(test, fake_rx_count(fake, SLUICE_RX_FRAMES), 1);
+	}
+	while (fake_rx_room(fake->hw))
+		queues_give(fake, SLUICE_RX_EOP);
+	queues_hang(fake);
+	KUNIT_EXPECT_EQ(test, fake_rx_count(fake, SLUICE_RX_RESET_DROP),
+			1 + QUEUES_SIZE - 1);
+	queues_expect_alive(fake);
+}
+
 /* A device that does not come back is let go, and found again by an open. */
 static void queues_reset_fail_test(struct kunit *test)
 {
@@ -502,6 +538,7 @@ static struct kunit_case queues_cases[] = {
 	KUNIT_CASE_SLOW(queues_down_up_test),
 	KUNIT_CASE(queues_close_busy_test),
 	KUNIT_CASE(queues_reset_test),
+	KUNIT_CASE(queues_reset_received_test),
 	KUNIT_CASE(queues_reset_fail_test),
 	KUNIT_CASE(queues_link_test),
 	KUNIT_CASE(queues_suspend_test),

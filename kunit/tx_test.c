@@ -330,6 +330,26 @@ static void tx_map_fail_test(struct kunit *test)
 	tx_expect_alive(fake);
 }
 
+/* A device that takes physical addresses: nothing is mapped, so nothing can fail. */
+static void tx_direct_test(struct kunit *test)
+{
+	struct fake_fault *fault = tx_map_fault_create(test);
+	struct fake_nic *fake = test->priv;
+	struct sk_buff *skb = tx_csum_skb(fake, TX_LEN, 34, 16);
+	u32 i;
+
+	for (i = 0; i < MAX_SKB_FRAGS; i++)
+		fake_add_frag(fake, skb, 0, 200 + (i == 3) * 9000);
+	fake_txq(fake)->direct = true;
+	fake_fault_arm(fault, 1);
+	tx_send_copied(fake, skb);
+	KUNIT_EXPECT_EQ(test, fault->failed, 0);
+	fake_fault_arm(fault, 0);
+	KUNIT_EXPECT_EQ(test, fake_tx_count(fake, SLUICE_TX_DMA_ERR), 0);
+	fake_txq(fake)->direct = false;
+	tx_expect_alive(fake);
+}
+
 /* xmit_more: one doorbell for all. */
 static void tx_more_test(struct kunit *test)
 {
@@ -613,6 +633,7 @@ static struct kunit_case tx_cases[] = {
 	KUNIT_CASE(tx_features_check_test),
 	KUNIT_CASE(tx_worst_test),
 	KUNIT_CASE(tx_map_fail_test),
+	KUNIT_CASE(tx_direct_test),
 	KUNIT_CASE(tx_more_test),
 	KUNIT_CASE(tx_more_map_fail_test),
 	KUNIT_CASE(tx_more_offload_fail_test),

@@ -5,6 +5,7 @@
  */
 
 #include <kunit/test.h>
+#include <linux/unaligned.h>
 #include "../src/hw/vnet_hdr_desc.h"
 #include "../src/hw/vnet_packed_desc.h"
 #include "../src/hw/vnet_split_desc.h"
@@ -16,6 +17,9 @@ static_assert(offsetof(struct virtio_net_hdr_v1, gso_size) == 4);
 static_assert(offsetof(struct virtio_net_hdr_v1, csum_start) == 6);
 static_assert(offsetof(struct virtio_net_hdr_v1, csum_offset) == 8);
 static_assert(offsetof(struct virtio_net_hdr_v1, num_buffers) == 10);
+static_assert(sizeof(struct virtio_net_hdr_v1_hash) == 20);
+static_assert(offsetof(struct virtio_net_hdr_v1_hash, hash_value) == 12);
+static_assert(offsetof(struct virtio_net_hdr_v1_hash, hash_report) == 16);
 static_assert(sizeof(struct vring_desc) == 16);
 static_assert(sizeof(struct vring_used_elem) == 8);
 static_assert(sizeof(struct vring_packed_desc) == 16);
@@ -24,8 +28,7 @@ static_assert(offsetof(struct vring_packed_desc, id) == 12);
 static_assert(offsetof(struct vring_packed_desc, flags) == 14);
 static_assert(sizeof(struct vring_packed_desc_event) == 4);
 static_assert(VNET_HDR_LEN == 12);
-/* Behind the header the frame is where it is with every other NIC. */
-static_assert(VNET_HDR_OFF + 12 == XDP_PACKET_HEADROOM);
+static_assert(VNET_HDR_MOST == 20);
 
 #define VCODEC_LEAST	4	/* descriptors of a ring: the control queue's */
 #define VCODEC_MOST	32768	/* 2.7 and 2.8 */
@@ -63,6 +66,8 @@ struct vcodec_tx_case {
 			.paylen = 0x0badf00d, .vlan_tci = 0xffff
 #define VCODEC_TSO_FLAGS	(SLUICE_TX_CSUM | SLUICE_TX_TSO | SLUICE_TX_TCP)
 
+#define VCODEC_USO_FLAGS	(SLUICE_TX_CSUM | SLUICE_TX_TSO)
+
 /* flags, gso_type, then hdr_len, gso_size, csum_start, csum_offset, num_buffers,
  * low byte first.
  */
@@ -83,6 +88,10 @@ static const struct vcodec_tx_case vcodec_tx_cases[] = {
 	  { 1, 0x81, 0x08, 0x07, 0x06, 0x05, 0x04, 0x03, 0x12, 0x07 } },
 	{ "TSO v6, ECN", { VCODEC_TSO, .flags = VCODEC_TSO_FLAGS | SLUICE_TX_ECN },
 	  { 1, 0x84, 0x08, 0x07, 0x06, 0x05, 0x04, 0x03, 0x12, 0x07 } },
+	{ "USO v4", { VCODEC_TSO, .flags = VCODEC_USO_FLAGS | SLUICE_TX_IPV4 },
+	  { 1, 5, 0x08, 0x07, 0x06, 0x05, 0x04, 0x03, 0x12, 0x07 } },
+	{ "USO v6", { VCODEC_TSO, .flags = VCODEC_USO_FLAGS },
+	  { 1, 5, 0x08, 0x07, 0x06, 0x05, 0x04, 0x03, 0x12, 0x07 } },
 	{ "largest offsets", { .l4_off = 0xffff, .csum_off = 0xffff,
 			       .flags = SLUICE_TX_CSUM },
 	  { 1, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0 } },
@@ -93,22 +102,26 @@ KUNIT_ARRAY_PARAM_DESC(vcodec_tx, vcodec_tx_cases, name);
 static void vcodec_tx_header_test(struct kunit *test)
 {
 	const struct vcodec_tx_case *c = test->param_value;
-	struct virtio_net_hdr_v1 hdr = vnet_hdr_of(&c->o);
+	struct virtio_net_hdr_v1 hdr;
 
+	memset(&hdr, 0xff, sizeof(hdr));
+	vnet_hdr_write(&hdr, &c->o);
 	KUNIT_EXPECT_MEMEQ(test, (u8 *)&hdr, c->bytes, sizeof(hdr));
 }
 
-/* The driver's own words, once, though the device writes on. */
-static void vcodec_read_test(struct kunit *test)
+/* The driver's own words, once, though the device writes on. The frame is where it
+ * is with every other NIC, and the header, of either length, in front of it.
+ */
+static void vcodec_expect_read(struct kunit *test, u32 hdr_len)
 {
 	u8 *buffer = kunit_kzalloc(test, PAGE_SIZE, GFP_KERNEL);
 	struct virtio_net_hdr_v1 hdr;
 	u8 i;
 
 	KUNIT_ASSERT_NOT_NULL(test, buffer);
-	for (i = 0; i < 12; i++)
-		buffer[XDP_PACKET_HEADROOM - 12 + i] = i + 1;
-	hdr = vnet_hdr_read(buffer);
+	for (i = 0; i < hdr_len; i++)
+		buffer[XDP_PACKET_HEADROOM - hdr_len + i] = i + 1;
+	hdr = vnet_hdr_read(buffer, hdr_len);
 	memset(buffer, 0xff, PAGE_SIZE);
 	KUNIT_EXPECT_EQ(test, hdr.flags, 1);
 	KUNIT_EXPECT_EQ(test, hdr.gso_type, 2);
@@ -117,6 +130,55 @@ static void vcodec_read_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, le16_to_cpu((__force __le16)hdr.csum_start), 0x0807);
 	KUNIT_EXPECT_EQ(test, le16_to_cpu((__force __le16)hdr.csum_offset), 0x0a09);
 	KUNIT_EXPECT_EQ(test, le16_to_cpu((__force __le16)hdr.num_buffers), 0x0c0b);
+}
+
+static void vcodec_read_test(struct kunit *test)
+{
+	vcodec_expect_read(test, 12);
+	vcodec_expect_read(test, 20);
+}
+
+struct vcodec_hash_case {
+	u16 report;
+	u32 type;
+};
+
+/* 5.1.6.4.4, and what is not there: no hash. */
+static const struct vcodec_hash_case vcodec_hashes[] = {
+	{ 0, XDP_RSS_TYPE_NONE },
+	{ 1, XDP_RSS_L3_IPV4 },
+	{ 2, XDP_RSS_L3_IPV4 | XDP_RSS_L4 | XDP_RSS_L4_TCP },
+	{ 3, XDP_RSS_L3_IPV4 | XDP_RSS_L4 | XDP_RSS_L4_UDP },
+	{ 4, XDP_RSS_L3_IPV6 },
+	{ 5, XDP_RSS_L3_IPV6 | XDP_RSS_L4 | XDP_RSS_L4_TCP },
+	{ 6, XDP_RSS_L3_IPV6 | XDP_RSS_L4 | XDP_RSS_L4_UDP },
+	{ 7, XDP_RSS_L3_IPV6 | XDP_RSS_L3_DYNHDR },
+	{ 8, XDP_RSS_L3_IPV6 | XDP_RSS_L3_DYNHDR | XDP_RSS_L4 | XDP_RSS_L4_TCP },
+	{ 9, XDP_RSS_L3_IPV6 | XDP_RSS_L3_DYNHDR | XDP_RSS_L4 | XDP_RSS_L4_UDP },
+	{ 10, XDP_RSS_TYPE_NONE },
+	{ 0x0100, XDP_RSS_TYPE_NONE },
+	{ 0x0102, XDP_RSS_TYPE_NONE },
+	{ 0xffff, XDP_RSS_TYPE_NONE },
+};
+
+static void vcodec_hash_test(struct kunit *test)
+{
+	u8 *buffer = kunit_kzalloc(test, PAGE_SIZE, GFP_KERNEL);
+	u8 *hash = buffer + XDP_PACKET_HEADROOM - 8;
+	u32 i;
+
+	KUNIT_ASSERT_NOT_NULL(test, buffer);
+	for (i = 0; i < ARRAY_SIZE(vcodec_hashes); i++) {
+		const struct vcodec_hash_case *c = &vcodec_hashes[i];
+		struct sluice_rx_cmpl cmpl = { .hash_type = 0xff };
+
+		put_unaligned_le32(0x04030201 + i, hash);
+		put_unaligned_le16(c->report, hash + 4);
+		vnet_hash_read(buffer, &cmpl);
+		KUNIT_EXPECT_EQ_MSG(test, cmpl.hash_type, c->type, "report %#x",
+				    c->report);
+		KUNIT_EXPECT_EQ(test, cmpl.hash, 0x04030201 + i);
+	}
 }
 
 /**
@@ -168,7 +230,7 @@ static void vcodec_split_layout_test(struct kunit *test)
 		};
 		const struct vcodec_part tx_parts[] = {
 			{ tx.desc, 16 * size, 16 },
-			{ tx.hdr, 12 * size, 2 },
+			{ tx.hdr, 20 * size, 4 },
 			{ tx.avail, 6 + 2 * size, 2 },
 			{ tx.used, 6 + 8 * size, 4 },
 		};
@@ -195,7 +257,7 @@ static void vcodec_packed_layout_test(struct kunit *test)
 			{ r.desc, 16 * size, 16 },
 			{ r.driver, 4, 4 },
 			{ r.device, 4, 4 },
-			{ r.hdr, 12 * size, 2 },
+			{ r.hdr, 20 * size, 4 },
 		};
 
 		vcodec_expect_parts(test, parts, 3,
@@ -269,6 +331,7 @@ static struct kunit_case vcodec_cases[] = {
 	KUNIT_CASE(vcodec_rx_flags_test),
 	KUNIT_CASE_PARAM(vcodec_tx_header_test, vcodec_tx_gen_params),
 	KUNIT_CASE(vcodec_read_test),
+	KUNIT_CASE(vcodec_hash_test),
 	KUNIT_CASE(vcodec_split_layout_test),
 	KUNIT_CASE(vcodec_packed_layout_test),
 	KUNIT_CASE(vcodec_packed_flags_test),

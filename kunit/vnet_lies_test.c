@@ -9,6 +9,8 @@
 
 #define VLIE_LEN	100
 #define VLIE_HDR	12	/* bytes of header, 5.1.6 */
+#define VLIE_KINDS	(ARRAY_SIZE(fake_virtio_rings) + \
+			 ARRAY_SIZE(fake_virtio_ordered))
 
 /* Where a lie can be told. */
 enum vlie_ring {
@@ -17,17 +19,26 @@ enum vlie_ring {
 	VLIE_PACKED,
 };
 
+/* By whom. */
+enum vlie_order {
+	VLIE_ANYBODY,
+	VLIE_UNORDERED,
+	VLIE_ORDERED,
+};
+
 /**
  * struct vlie - something that cannot be
  * @name: for people
  * @tell: says it, to a device that has three frames to send
  * @ring: where it can be said
- * @passed: received frames that were good
+ * @order: by a device that keeps the order, or by one that does not
+ * @passed: frames that were good
  */
 struct vlie {
 	const char *name;
 	void (*tell)(struct fake_nic *fake);
 	enum vlie_ring ring;
+	enum vlie_order order;
 	u32 passed;
 };
 
@@ -115,6 +126,12 @@ static void vlie_rx_back(struct fake_nic *fake)
 	fake_vq_tell(vq);
 }
 
+/* One entry for three buffers, and an index for one. */
+static void vlie_rx_long(struct fake_nic *fake)
+{
+	vlie_say(fake, vlie_rx(fake), vlie_rx(fake)->out[2].id);
+}
+
 static const struct vlie vlie_rx_lies[] = {
 	{ "id beyond the ring", vlie_rx_beyond },
 	{ "id far beyond the ring", vlie_rx_far_beyond },
@@ -122,6 +139,7 @@ static const struct vlie vlie_rx_lies[] = {
 	{ "id beyond in a frame", vlie_rx_chain },
 	{ "same id twice", vlie_rx_twice, .passed = 1 },
 	{ "id just returned", vlie_rx_returned, .passed = 1 },
+	{ "more buffers than the index", vlie_rx_long, VLIE_SPLIT, VLIE_ORDERED },
 	{ "index jumps", vlie_rx_jump, VLIE_SPLIT },
 	{ "index goes back", vlie_rx_back, VLIE_SPLIT, .passed = 1 },
 };
@@ -151,6 +169,24 @@ static void vlie_tx_twice(struct fake_nic *fake)
 
 	fake_vq_write(vlie_tx(fake), id, 0, descs);
 	vlie_say(fake, vlie_tx(fake), id);
+}
+
+/* A frame that is the stack's again. */
+static void vlie_tx_sent(struct fake_nic *fake)
+{
+	struct fake_out out = vlie_tx(fake)->out[0];
+
+	fake_vq_write(vlie_tx(fake), out.id, 0, out.descs);
+	fake_vq_tell(vlie_tx(fake));
+	fake_virtio(fake)->cause = true;
+	fake_virtio_interrupt(fake);
+	vlie_say(fake, vlie_tx(fake), out.id);
+}
+
+/* One entry for three frames, and an index for one. */
+static void vlie_tx_long(struct fake_nic *fake)
+{
+	vlie_say(fake, vlie_tx(fake), vlie_tx(fake)->out[2].id);
 }
 
 /* A place where no frame is yet. */
@@ -186,7 +222,10 @@ static const struct vlie vlie_tx_lies[] = {
 	{ "id beyond the ring", vlie_tx_beyond },
 	{ "id far beyond the ring", vlie_tx_far_beyond },
 	{ "id of a second descriptor", vlie_tx_middle },
-	{ "same id twice", vlie_tx_twice },
+	{ "same id twice", vlie_tx_twice, .order = VLIE_UNORDERED },
+	{ "id of a frame sent before", vlie_tx_sent, .passed = 1 },
+	{ "more frames than the index", vlie_tx_long, VLIE_SPLIT, VLIE_ORDERED,
+	  .passed = 1 },
 	{ "id of no frame", vlie_tx_never },
 	{ "id of a frame not shown", vlie_tx_not_kicked, VLIE_SPLIT },
 	{ "index jumps", vlie_tx_jump, VLIE_SPLIT },
@@ -206,8 +245,18 @@ struct vlie_case {
 static bool vlie_fits(const struct vlie *lie, const struct fake_virtio_kind *kind)
 {
 	bool packed = kind->features & BIT_ULL(VIRTIO_F_RING_PACKED);
+	bool ordered = kind->features & BIT_ULL(VIRTIO_F_IN_ORDER);
 
-	return lie->ring == VLIE_BOTH || packed == (lie->ring == VLIE_PACKED);
+	return (lie->ring == VLIE_BOTH || packed == (lie->ring == VLIE_PACKED)) &&
+	       (lie->order == VLIE_ANYBODY ||
+		ordered == (lie->order == VLIE_ORDERED));
+}
+
+static struct fake_virtio_kind vlie_kind(u32 i)
+{
+	u32 n = ARRAY_SIZE(fake_virtio_rings);
+
+	return i < n ? fake_virtio_rings[i] : fake_virtio_ordered[i - n];
 }
 
 /* The case after the one before, of n lies to all rings; NULL after the last. */
@@ -217,9 +266,9 @@ static const void *vlie_next(const struct vlie *lies, u32 n,
 	static struct vlie_case now;
 	static u32 at;
 
-	for (at = prev ? at + 1 : 0; at < n * ARRAY_SIZE(fake_virtio_rings); at++) {
-		now.kind = fake_virtio_rings[at % ARRAY_SIZE(fake_virtio_rings)];
-		now.lie = &lies[at / ARRAY_SIZE(fake_virtio_rings)];
+	for (at = prev ? at + 1 : 0; at < n * VLIE_KINDS; at++) {
+		now.kind = vlie_kind(at % VLIE_KINDS);
+		now.lie = &lies[at / VLIE_KINDS];
 		if (!vlie_fits(now.lie, &now.kind))
 			continue;
 		scnprintf(desc, KUNIT_PARAM_DESC_SIZE, "%s: %s", now.kind.name,
@@ -246,7 +295,7 @@ static void vlie_poll(struct fake_nic *fake)
 	fake_virtio_interrupt(fake);
 }
 
-/* Three frames of three descriptors under way; all buffers with the device, and a
+/* Three frames of two descriptors under way; all buffers with the device, and a
  * frame in the first.
  */
 static void vlie_prepare(struct fake_nic *fake)
@@ -283,7 +332,8 @@ static void vlie_expect_dead(struct fake_nic *fake, struct fake_vq *vq)
 static void vlie_expect_recovery(struct fake_nic *fake)
 {
 	u32 resets = fake_virtio(fake)->resets;
-	u64 in = sluice_txq_pending(fake_txq(fake)) ? 3 : 0;
+	u64 in = sluice_txq_pending(fake_txq(fake)) ?
+		 3 - fake_tx_count(fake, SLUICE_TX_COMPLETED) : 0;
 
 	flush_delayed_work(&fake->nic->health.work);
 	KUNIT_EXPECT_EQ(fake->test, fake->nic->resets, 1);
@@ -327,6 +377,9 @@ static void vlie_tx_test(struct kunit *test)
 	c->lie->tell(fake);
 	vlie_poll(fake);
 	KUNIT_EXPECT_EQ(test, fake_tx_count(fake, SLUICE_TX_RING_ERR), 1);
+	/* Nothing that was not true has been taken for sent. */
+	KUNIT_EXPECT_EQ(test, fake_tx_count(fake, SLUICE_TX_COMPLETED),
+			c->lie->passed);
 	vlie_expect_dead(fake, vlie_tx(fake));
 	KUNIT_EXPECT_EQ(test, fake_tx_count(fake, SLUICE_TX_RING_ERR), 1);
 	rtnl_unlock();

@@ -9,6 +9,7 @@
 #define VOFF_DATA_VALID	2
 #define VOFF_TCPV4	1
 #define VOFF_TCPV6	4
+#define VOFF_UDP	5
 #define VOFF_ECN	0x80
 
 KUNIT_ARRAY_PARAM_DESC(voff_kind, fake_virtio_kinds, name);
@@ -60,6 +61,19 @@ static const struct voff_case voff_cases[] = {
 	  .type = SKB_GSO_TCPV4 | SKB_GSO_TCP_ECN },
 	{ "TCPv6", VOFF_NEEDS_CSUM, VOFF_TCPV6, 60, 54, 16,
 	  .summed = CHECKSUM_PARTIAL, .size = 60, .type = SKB_GSO_TCPV6 },
+	{ "UDP", VOFF_NEEDS_CSUM, VOFF_UDP, 60, 34, 6,
+	  .summed = CHECKSUM_PARTIAL, .size = 60, .type = SKB_GSO_UDP_L4 },
+	{ "UDP over IPv6", VOFF_NEEDS_CSUM, VOFF_UDP, 60, 54, 6,
+	  .summed = CHECKSUM_PARTIAL, .size = 60, .type = SKB_GSO_UDP_L4 },
+	{ "one datagram", VOFF_NEEDS_CSUM, VOFF_UDP, VOFF_LEN, 34, 6,
+	  .summed = CHECKSUM_PARTIAL },
+	{ "UDP with TCP's checksum", VOFF_NEEDS_CSUM, VOFF_UDP, 60, 34, 16,
+	  .lost = true },
+	{ "UDP with checksum", VOFF_DATA_VALID, VOFF_UDP, 60, .lost = true },
+	{ "UDP, ECN", VOFF_NEEDS_CSUM, VOFF_UDP | VOFF_ECN, 60, 34, 6,
+	  .lost = true },
+	{ "datagrams of a byte", VOFF_NEEDS_CSUM, VOFF_UDP, 1, 34, 6,
+	  .lost = true },
 	{ "one segment", VOFF_NEEDS_CSUM, VOFF_TCPV4, VOFF_LEN, 34, 16,
 	  .summed = CHECKSUM_PARTIAL },
 	{ "segments of no bytes", VOFF_NEEDS_CSUM, VOFF_TCPV4, 0, 34, 16,

@@ -6,8 +6,9 @@
 #include "fake_fault.h"
 #include "fake_virtio.h"
 
-#define VTX_LEN		100	/* a frame like any other: two descriptors */
-#define VTX_DESCS	2
+#define VTX_LEN		100	/* a frame like any other */
+#define VTX_DESCS	1	/* of it, with its header */
+#define VTX_HDR		12	/* bytes of header, 5.1.6 */
 
 KUNIT_ARRAY_PARAM_DESC(vtx_ring, fake_virtio_rings, name);
 
@@ -27,19 +28,34 @@ static void vtx_expect_sent(struct fake_nic *fake, u32 len)
 	fake_virtio_expect_wire(fake, fake_data(fake->test, len), len);
 }
 
-/* Linear frames, and no shorter than a header. */
+/* A frame with room for its header in front of it, or without. */
+static struct sk_buff *vtx_skb(struct fake_nic *fake, u32 len, bool room)
+{
+	return room ? fake_skb(fake, len) : fake_skb_behind(fake, 0, len);
+}
+
+/* Linear frames, and no shorter than a header; some are a piece longer with it. */
 static void vtx_length_test(struct kunit *test)
 {
+	u32 len, room, edge = 2 * SLUICE_TX_PIECE_LEN - VTX_HDR;
 	struct fake_nic *fake = test->priv;
 	struct fake_vsent sent;
-	u32 len;
+	u8 *data;
 
-	for (len = ETH_HLEN; len <= SZ_16K; len += len < 2 * ETH_ZLEN ? 1 : 509) {
-		vtx_transmit(fake, len, false);
-		KUNIT_ASSERT_EQ(test, fake_virtio_send_all(fake), 1);
-		sent = fake_virtio_expect_wire(fake, fake_data(test, len), len);
-		KUNIT_EXPECT_EQ(test, sent.pieces,
-				DIV_ROUND_UP(len, SLUICE_TX_PIECE_LEN));
+	for (len = ETH_HLEN; len <= SZ_16K;
+	     len += len < 2 * ETH_ZLEN || abs_diff(len, edge) < 16 ? 1 : 16) {
+		data = fake_data(test, len);
+		for (room = 0; room < 2; room++) {
+			KUNIT_ASSERT_TRUE(test, fake_transmit(fake,
+							      vtx_skb(fake, len, room),
+							      false));
+			KUNIT_ASSERT_EQ(test, fake_virtio_send_all(fake), 1);
+			sent = fake_virtio_expect_wire(fake, data, len);
+			KUNIT_EXPECT_EQ(test, sent.pushed, room);
+			KUNIT_EXPECT_EQ(test, sent.pieces,
+					DIV_ROUND_UP(len + room * VTX_HDR,
+						     SLUICE_TX_PIECE_LEN));
+		}
 	}
 	KUNIT_EXPECT_EQ(test, fake_tx_count(fake, SLUICE_TX_ACCEPTED),
 			fake_tx_count(fake, SLUICE_TX_COMPLETED));
@@ -59,10 +75,10 @@ static struct fake_vsent vtx_send_copied(struct fake_nic *fake,
 	return fake_virtio_expect_wire(fake, copy, len);
 }
 
-/* A frame of a head and fragments. */
+/* A frame of a head and fragments; every other one has no room for its header. */
 static struct sk_buff *vtx_frags(struct fake_nic *fake, u32 frags)
 {
-	struct sk_buff *skb = fake_skb(fake, VTX_LEN);
+	struct sk_buff *skb = vtx_skb(fake, VTX_LEN, !(frags & 1));
 	u32 i;
 
 	for (i = 0; i < frags; i++)
@@ -78,14 +94,116 @@ static void vtx_frags_test(struct kunit *test)
 
 	for (frags = 0; frags <= MAX_SKB_FRAGS; frags++) {
 		sent = vtx_send_copied(fake, vtx_frags(fake, frags));
+		KUNIT_EXPECT_EQ(test, sent.pushed, !(frags & 1));
 		KUNIT_EXPECT_EQ(test, sent.pieces, frags + 1);
 	}
 	KUNIT_EXPECT_EQ(test, fake_txq(fake)->head, fake_txq(fake)->tail);
 }
 
-static struct sk_buff *vtx_csum_skb(struct fake_nic *fake, u32 start, u32 offset)
+/* The worst frame needs no more descriptors than the reserve, with and without room
+ * for its header: fragments that leave one byte for a piece of its own, as long as
+ * there are bytes.
+ */
+static void vtx_worst_test(struct kunit *test)
 {
-	struct sk_buff *skb = fake_skb(fake, 2 * VTX_LEN);
+	u32 i, room, len, left, tail;
+	struct fake_nic *fake = test->priv;
+	struct sk_buff *skb;
+
+	for (room = 0; room < 2; room++) {
+		/* With a header in front the head is a byte too long for a piece. */
+		skb = vtx_skb(fake, SLUICE_TX_PIECE_LEN + 1 - VTX_HDR, room);
+		left = SZ_64K - 1 - skb->len;
+		for (i = 0; i < MAX_SKB_FRAGS; i++) {
+			len = min(left - (MAX_SKB_FRAGS - 1 - i),
+				  SLUICE_TX_PIECE_LEN + 1);
+			left -= len;
+			fake_add_frag(fake, skb, 0, len);
+		}
+		tail = fake_txq(fake)->tail;
+		vtx_send_copied(fake, skb);
+		KUNIT_EXPECT_LE(test, fake_txq(fake)->tail - tail, SLUICE_TX_WORST);
+	}
+}
+
+/**
+ * struct vtx_front - what is in front of a frame
+ * @room: bytes of headroom
+ * @clones: skbs with the same bytes
+ * @payload: of these, one that lets the rest have all before the payload, as TCP does
+ * @pushed: the header goes there
+ */
+struct vtx_front {
+	u32 room;
+	u32 clones;
+	bool payload;
+	bool pushed;
+};
+
+/* The frame, which the test holds too, and the skbs that share its bytes. */
+static struct sk_buff *vtx_front_skb(struct fake_nic *fake,
+				     const struct vtx_front *front,
+				     struct sk_buff_head *others)
+{
+	struct sk_buff *skb = fake_skb_behind(fake, front->room, VTX_LEN), *clone;
+	u32 i;
+
+	if (front->payload)
+		__skb_header_release(skb);
+	for (i = 0; i < front->clones; i++) {
+		clone = skb_clone(skb, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(fake->test, clone);
+		__skb_queue_tail(others, skb);
+		skb = clone;
+	}
+	return skb_get(skb);
+}
+
+/* The header goes into bytes that are the frame's own, as many as it needs, and all
+ * before these is as it was.
+ */
+static void vtx_expect_front(struct fake_nic *fake, const struct vtx_front *front)
+{
+	u32 tail = fake_txq(fake)->tail, untouched = front->room;
+	struct sk_buff_head others;
+	struct fake_vsent sent;
+	struct sk_buff *skb;
+
+	__skb_queue_head_init(&others);
+	skb = vtx_front_skb(fake, front, &others);
+	sent = vtx_send_copied(fake, skb);
+	KUNIT_EXPECT_EQ(fake->test, sent.pushed, front->pushed);
+	KUNIT_EXPECT_EQ(fake->test, fake_txq(fake)->tail - tail, 2 - front->pushed);
+	untouched -= front->pushed ? VTX_HDR : 0;
+	KUNIT_EXPECT_NULL(fake->test,
+			  memchr_inv(skb->head, FAKE_HEADROOM, untouched));
+	kfree_skb(skb);
+	__skb_queue_purge(&others);
+}
+
+static void vtx_front_test(struct kunit *test)
+{
+	static const struct vtx_front fronts[] = {
+		{ VTX_HDR, .pushed = true }, { VTX_HDR + 2, .pushed = true },
+		{ 198, .pushed = true }, { 0 }, { VTX_HDR - 1 }, { VTX_HDR - 2 },
+		{ VTX_HDR + 1 }, { VTX_HDR + 2, 1 }, { VTX_HDR + 2, 2 },
+		{ VTX_HDR + 2, 1, true, true }, { VTX_HDR + 2, 2, true },
+	};
+	struct fake_nic *fake = test->priv;
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(fronts); i++) {
+		kunit_info(test, "front %u", i);
+		vtx_expect_front(fake, &fronts[i]);
+	}
+	KUNIT_EXPECT_EQ(test, fake_tx_count(fake, SLUICE_TX_BYTES), i * VTX_LEN);
+	fake_expect_bql_idle(fake);
+}
+
+static struct sk_buff *vtx_csum_skb(struct fake_nic *fake, u32 start, u32 offset,
+				    bool room)
+{
+	struct sk_buff *skb = vtx_skb(fake, 2 * VTX_LEN, room);
 
 	skb->ip_summed = CHECKSUM_PARTIAL;
 	skb->csum_start = skb_headroom(skb) + start;
@@ -102,18 +220,48 @@ static void vtx_csum_test(struct kunit *test)
 	struct fake_vsent sent;
 	u32 i;
 
-	for (i = 0; i < ARRAY_SIZE(places); i++) {
-		sent = vtx_send_copied(fake, vtx_csum_skb(fake, places[i][0],
-							  places[i][1]));
+	for (i = 0; i < 2 * ARRAY_SIZE(places); i++) {
+		const u16 *place = places[i / 2];
+
+		sent = vtx_send_copied(fake, vtx_csum_skb(fake, place[0], place[1],
+							  i & 1));
+		KUNIT_EXPECT_EQ(test, sent.pushed, i & 1);
 		KUNIT_EXPECT_EQ(test, sent.hdr.flags, 1);
-		KUNIT_EXPECT_EQ(test, le16_to_cpu(sent.hdr.csum_start),
-				places[i][0]);
-		KUNIT_EXPECT_EQ(test, le16_to_cpu(sent.hdr.csum_offset),
-				places[i][1]);
+		KUNIT_EXPECT_EQ(test, le16_to_cpu(sent.hdr.csum_start), place[0]);
+		KUNIT_EXPECT_EQ(test, le16_to_cpu(sent.hdr.csum_offset), place[1]);
 		KUNIT_EXPECT_EQ(test, sent.hdr.gso_type, 0);
-		sent = vtx_send_copied(fake, fake_skb(fake, VTX_LEN));
+		sent = vtx_send_copied(fake, vtx_skb(fake, VTX_LEN, i & 1));
 		KUNIT_EXPECT_MEMEQ(test, &sent.hdr, &nothing, sizeof(nothing));
 	}
+}
+
+/* The very same skb, sent again while the device has not read it yet, as pktgen does.
+ * A header that might be read while it is written has a place of its own each time.
+ */
+static void vtx_again_test(struct kunit *test)
+{
+	struct fake_nic *fake = test->priv;
+	struct fake_vsent sent;
+	struct sk_buff *skb;
+	u32 i, csum;
+
+	for (csum = 0; csum < 2; csum++) {
+		skb = vtx_csum_skb(fake, 34, 16, true);
+		if (!csum)
+			skb->ip_summed = CHECKSUM_NONE;
+		for (i = 0; i < 4; i++)
+			KUNIT_ASSERT_TRUE(test, fake_transmit(fake, skb_get(skb),
+							      i < 3));
+		kfree_skb(skb);
+		KUNIT_ASSERT_EQ(test, fake_virtio_send_all(fake), 4);
+		for (i = 0; i < 4; i++) {
+			sent = fake_virtio_expect_wire(fake, fake_data(test, 2 * VTX_LEN),
+						       2 * VTX_LEN);
+			KUNIT_EXPECT_EQ(test, sent.pushed, !csum);
+			KUNIT_EXPECT_EQ(test, sent.hdr.flags, csum);
+		}
+	}
+	fake_expect_bql_idle(fake);
 }
 
 #define VTX_MSS		1000
@@ -126,18 +274,36 @@ struct vtx_tso {
 	u8 gso_type;
 };
 
-/* A TCP frame to be cut, headers in front and payload in a fragment. */
+static bool vtx_is_udp(const struct vtx_tso *tso)
+{
+	return tso->type == SKB_GSO_UDP_L4;
+}
+
+/* Bytes of the transport's header. */
+static u32 vtx_l4_len(const struct vtx_tso *tso)
+{
+	return vtx_is_udp(tso) ? 8 : 20;
+}
+
+/* Where in it the checksum is. */
+static u32 vtx_csum_offset(const struct vtx_tso *tso)
+{
+	return vtx_is_udp(tso) ? 6 : 16;
+}
+
+/* A frame to be cut, headers in front and payload in a fragment. */
 static struct sk_buff *vtx_tso_skb(struct fake_nic *fake,
-				   const struct vtx_tso *tso)
+				   const struct vtx_tso *tso, bool room)
 {
 	u32 l4 = ETH_HLEN + tso->l3_len;
-	struct sk_buff *skb = fake_skb(fake, l4 + sizeof(struct tcphdr));
+	struct sk_buff *skb = vtx_skb(fake, l4 + vtx_l4_len(tso), room);
 
 	skb_set_transport_header(skb, l4);
-	tcp_hdr(skb)->doff = sizeof(struct tcphdr) / 4;
+	if (!vtx_is_udp(tso))
+		tcp_hdr(skb)->doff = sizeof(struct tcphdr) / 4;
 	skb->ip_summed = CHECKSUM_PARTIAL;
 	skb->csum_start = skb_headroom(skb) + l4;
-	skb->csum_offset = offsetof(struct tcphdr, check);
+	skb->csum_offset = vtx_csum_offset(tso);
 	fake_add_frag(fake, skb, 0, VTX_PAYLOAD);
 	skb_shinfo(skb)->gso_size = VTX_MSS;
 	skb_shinfo(skb)->gso_segs = VTX_SEGMENTS;
@@ -155,22 +321,28 @@ static void vtx_tso_test(struct kunit *test)
 		{ sizeof(struct iphdr), SKB_GSO_TCPV4 | SKB_GSO_TCP_ECN, 0x81 },
 		{ sizeof(struct ipv6hdr), SKB_GSO_TCPV6, 4 },
 		{ sizeof(struct ipv6hdr), SKB_GSO_TCPV6 | SKB_GSO_TCP_ECN, 0x84 },
+		{ sizeof(struct iphdr), SKB_GSO_UDP_L4, 5 },
+		{ sizeof(struct ipv6hdr), SKB_GSO_UDP_L4, 5 },
 	};
 	struct fake_nic *fake = test->priv;
 	u32 i, headers, bytes = 0;
 	struct fake_vsent sent;
 
-	for (i = 0; i < ARRAY_SIZE(cases); i++) {
-		headers = ETH_HLEN + cases[i].l3_len + sizeof(struct tcphdr);
+	for (i = 0; i < 2 * ARRAY_SIZE(cases); i++) {
+		const struct vtx_tso *tso = &cases[i / 2];
+
+		headers = ETH_HLEN + tso->l3_len + vtx_l4_len(tso);
 		bytes += VTX_PAYLOAD + VTX_SEGMENTS * headers;
-		sent = vtx_send_copied(fake, vtx_tso_skb(fake, &cases[i]));
-		KUNIT_EXPECT_EQ(test, sent.hdr.gso_type, cases[i].gso_type);
+		sent = vtx_send_copied(fake, vtx_tso_skb(fake, tso, i & 1));
+		KUNIT_EXPECT_EQ(test, sent.pushed, i & 1);
+		KUNIT_EXPECT_EQ(test, sent.hdr.gso_type, tso->gso_type);
 		KUNIT_EXPECT_EQ(test, sent.hdr.flags, 1);
 		KUNIT_EXPECT_EQ(test, le16_to_cpu(sent.hdr.gso_size), VTX_MSS);
 		KUNIT_EXPECT_EQ(test, le16_to_cpu(sent.hdr.hdr_len), headers);
 		KUNIT_EXPECT_EQ(test, le16_to_cpu(sent.hdr.csum_start),
-				headers - sizeof(struct tcphdr));
-		KUNIT_EXPECT_EQ(test, le16_to_cpu(sent.hdr.csum_offset), 16);
+				headers - vtx_l4_len(tso));
+		KUNIT_EXPECT_EQ(test, le16_to_cpu(sent.hdr.csum_offset),
+				vtx_csum_offset(tso));
 	}
 	KUNIT_EXPECT_EQ(test, fake_tx_count(fake, SLUICE_TX_PACKETS),
 			i * VTX_SEGMENTS);
@@ -178,7 +350,7 @@ static void vtx_tso_test(struct kunit *test)
 }
 
 /* A mapping fails at the n-th fragment: the device sees nothing of the frame, and
- * all of the next one.
+ * all of the next one. So it is with and without a header in front of it.
  */
 static void vtx_map_fail_test(struct kunit *test)
 {
@@ -189,8 +361,8 @@ static void vtx_map_fail_test(struct kunit *test)
 	struct fake_nic *fake = test->priv;
 	u32 nth, tail;
 
-	for (nth = 1; nth <= MAX_SKB_FRAGS + 1; nth++) {
-		struct sk_buff *skb = vtx_frags(fake, MAX_SKB_FRAGS);
+	for (nth = 1; nth <= MAX_SKB_FRAGS; nth++) {
+		struct sk_buff *skb = vtx_frags(fake, MAX_SKB_FRAGS - (nth & 1));
 
 		tail = fake_txq(fake)->tail;
 		fake_fault_arm(fault, nth);
@@ -432,7 +604,8 @@ static void vtx_eager_test(struct kunit *test)
 	struct vtx_device device;
 	u32 i, frames = 2 * vtx_vq(fake)->size, in = 0;
 
-	vtx_device_start(&device, fake, "iowrite16");
+	vtx_device_start(&device, fake,
+			 vtx_vq(fake)->says_next ? "iowrite32" : "iowrite16");
 	for (i = 0; i < frames; i++) {
 		fake_vq_want_kick(vtx_vq(fake));
 		in += fake_transmit(fake, fake_skb(fake, VTX_LEN), false);
@@ -528,25 +701,28 @@ static void vtx_close_test(struct kunit *test)
 }
 
 static struct kunit_case vtx_cases[] = {
-	KUNIT_CASE_PARAM(vtx_length_test, vtx_ring_gen_params),
-	KUNIT_CASE_PARAM(vtx_frags_test, vtx_ring_gen_params),
+	KUNIT_CASE_PARAM(vtx_length_test, fake_virtio_all_gen_params),
+	KUNIT_CASE_PARAM(vtx_frags_test, fake_virtio_all_gen_params),
+	KUNIT_CASE_PARAM(vtx_worst_test, vtx_ring_gen_params),
+	KUNIT_CASE_PARAM(vtx_front_test, fake_virtio_all_gen_params),
 	KUNIT_CASE_PARAM(vtx_csum_test, vtx_ring_gen_params),
+	KUNIT_CASE_PARAM(vtx_again_test, vtx_ring_gen_params),
 	KUNIT_CASE_PARAM(vtx_tso_test, vtx_ring_gen_params),
-	KUNIT_CASE_PARAM(vtx_map_fail_test, vtx_ring_gen_params),
+	KUNIT_CASE_PARAM(vtx_map_fail_test, fake_virtio_all_gen_params),
 	KUNIT_CASE_PARAM(vtx_more_map_fail_test, vtx_ring_gen_params),
-	KUNIT_CASE_PARAM(vtx_more_test, vtx_ring_gen_params),
+	KUNIT_CASE_PARAM(vtx_more_test, fake_virtio_all_gen_params),
 	KUNIT_CASE_PARAM(vtx_order_test, vtx_ring_gen_params),
 	KUNIT_CASE_PARAM(vtx_early_test, vtx_ring_gen_params),
-	KUNIT_CASE_PARAM(vtx_full_test, vtx_ring_gen_params),
-	KUNIT_CASE_PARAM(vtx_no_kick_test, vtx_ring_gen_params),
+	KUNIT_CASE_PARAM(vtx_full_test, fake_virtio_all_gen_params),
+	KUNIT_CASE_PARAM(vtx_no_kick_test, fake_virtio_all_gen_params),
 	KUNIT_CASE_PARAM(vtx_kick_at_test, fake_virtio_event_gen_params),
-	KUNIT_CASE_PARAM(vtx_interrupt_test, vtx_ring_gen_params),
-	KUNIT_CASE_PARAM(vtx_eager_test, vtx_ring_gen_params),
-	KUNIT_CASE_PARAM(vtx_late_test, vtx_ring_gen_params),
+	KUNIT_CASE_PARAM(vtx_interrupt_test, fake_virtio_all_gen_params),
+	KUNIT_CASE_PARAM(vtx_eager_test, fake_virtio_all_gen_params),
+	KUNIT_CASE_PARAM(vtx_late_test, fake_virtio_all_gen_params),
 	KUNIT_CASE_PARAM_ATTR(vtx_wrap_test, fake_virtio_event_gen_params,
 			      { .speed = KUNIT_SPEED_SLOW }),
-	KUNIT_CASE_PARAM(vtx_hang_test, vtx_ring_gen_params),
-	KUNIT_CASE_PARAM(vtx_close_test, vtx_ring_gen_params),
+	KUNIT_CASE_PARAM(vtx_hang_test, fake_virtio_all_gen_params),
+	KUNIT_CASE_PARAM(vtx_close_test, fake_virtio_all_gen_params),
 	{}
 };
 

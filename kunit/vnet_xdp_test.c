@@ -3,13 +3,15 @@
 
 #include <linux/etherdevice.h>
 #include <linux/filter.h>
+#include "fake_fault.h"
+#include "fake_foreign.h"
 #include "fake_program.h"
 #include "fake_virtio.h"
 
 #define VXDP_LEN	100
 #define VXDP_CHAIN	(3 * SLUICE_RX_BUF_LEN - 7)
 #define VXDP_LARGE_MTU	9000
-#define VXDP_DESCS	2	/* of a frame of one buffer, with its header */
+#define VXDP_HDR	12	/* bytes of header, 5.1.6 */
 #define VXDP_NEEDS_CSUM	1	/* 5.1.6 */
 #define VXDP_DATA_VALID	2
 
@@ -97,11 +99,13 @@ static void vxdp_shared_test(struct kunit *test)
 	fake_expect_bql_idle(fake);
 }
 
-/* XDP leaves the stack its reserve: it can never stop the queue. */
+/* XDP leaves the stack its reserve: it can never stop the queue. Each frame has room
+ * for its header, but might have none.
+ */
 static void vxdp_full_test(struct kunit *test)
 {
 	struct fake_nic *fake = test->priv;
-	u32 room = (fake_txq(fake)->mask - SLUICE_TX_WORST) / VXDP_DESCS, i;
+	u32 room = fake_txq(fake)->mask - SLUICE_TX_WORST - 1, i;
 
 	fake_use(fake, fake_verdict(test, XDP_TX, true));
 	for (i = 0; i < room + 20; i++)
@@ -112,6 +116,110 @@ static void vxdp_full_test(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, netif_queue_stopped(fake->netdev));
 	KUNIT_EXPECT_EQ(test, fake_virtio_send_all(fake), room);
 	KUNIT_EXPECT_EQ(test, fake_tx_count(fake, SLUICE_TX_COMPLETED), room);
+}
+
+/* A frame is sent that asks for nothing, and after so many bytes has these. */
+static void vxdp_expect_sent(struct fake_nic *fake, u32 grown, const u8 *data,
+			     u32 len, bool pushed)
+{
+	static const struct virtio_net_hdr_v1 nothing;
+	struct fake_vsent sent;
+	struct sk_buff *skb;
+
+	KUNIT_ASSERT_EQ(fake->test, fake_virtio_send_all(fake), 1);
+	skb = skb_peek(&fake_virtio(fake)->wire);
+	KUNIT_ASSERT_GT(fake->test, skb->len, grown);
+	__skb_pull(skb, grown);
+	sent = fake_virtio_expect_wire(fake, data, len);
+	KUNIT_EXPECT_MEMEQ(fake->test, &sent.hdr, &nothing, sizeof(nothing));
+	KUNIT_EXPECT_EQ(fake->test, sent.pushed, pushed);
+}
+
+/* The header goes where the program has left room for it, in the place of the one
+ * with which the frame came, or of bytes that the program has cut off.
+ */
+static void vxdp_header_test(struct kunit *test)
+{
+	const s32 most = XDP_PACKET_HEADROOM - sizeof(struct xdp_frame);
+	const struct {
+		s32 delta;
+		bool pushed;
+	} moves[] = {
+		{ 0, true }, { 2, true }, { 20, true }, { 1, false }, { 21, false },
+		{ -2, true }, { -1, false }, { VXDP_HDR - most, true },
+		{ VXDP_HDR - 2 - most, false }, { -most, false },
+	};
+	static const u32 lens[] = { VXDP_LEN, VXDP_CHAIN };
+	struct fake_nic *fake = test->priv;
+	u32 i, len, cut;
+
+	for (i = 0; i < 2 * ARRAY_SIZE(moves); i++) {
+		s32 delta = moves[i / 2].delta;
+
+		len = lens[i & 1];
+		cut = max(delta, 0);
+		fake_use(fake, fake_adjust_head(test, delta, XDP_TX));
+		vxdp_receive(fake, len);
+		kunit_info(test, "%u bytes, moved by %d", len, delta);
+		vxdp_expect_sent(fake, max(-delta, 0), fake_data(test, len) + cut,
+				 len - cut, moves[i / 2].pushed);
+	}
+}
+
+/* Frames from elsewhere, of one piece and of three. */
+static void vxdp_foreign_test(struct kunit *test)
+{
+	static const u32 rooms[] = {
+		VXDP_HDR, VXDP_HDR - 2, 0, VXDP_HDR + 1, VXDP_HDR + 2, 200
+	};
+	u32 i, j, len = VXDP_LEN + 1000 + PAGE_SIZE;
+	struct fake_nic *fake = test->priv;
+	struct xdp_frame *xdpf;
+	u8 *data;
+
+	data = kunit_kzalloc(test, len, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, data);
+	fake_fill(data, VXDP_LEN, VXDP_LEN);
+	for (i = 0; i < ARRAY_SIZE(rooms); i++) {
+		for (j = 0; j < 2; j++) {
+			xdpf = fake_foreign_behind(fake, rooms[i], VXDP_LEN);
+			if (j) {
+				fake_foreign_frag(fake, xdpf, 1000);
+				fake_foreign_frag(fake, xdpf, PAGE_SIZE);
+			}
+			KUNIT_ASSERT_EQ(test, fake_xdp_xmit(fake, &xdpf, 1,
+							    XDP_XMIT_FLUSH), 1);
+			vxdp_expect_sent(fake, 0, data, j ? len : VXDP_LEN,
+					 rooms[i] >= VXDP_HDR && !(rooms[i] & 1));
+		}
+	}
+	KUNIT_EXPECT_EQ(test, fake_tx_count(fake, SLUICE_TX_BYTES),
+			i * (VXDP_LEN + len));
+}
+
+/* What cannot be mapped stays the caller's, and the device sees nothing of it. */
+static void vxdp_map_fail_test(struct kunit *test)
+{
+	static const struct fake_fault_at at[] = {
+		{ "dma_map_page_attrs", DMA_MAPPING_ERROR },
+	};
+	struct fake_fault *fault = fake_fault_create(test, at, ARRAY_SIZE(at));
+	struct fake_nic *fake = test->priv;
+	struct xdp_frame *xdpf;
+	u32 i, tail;
+
+	for (i = 0; i < 4; i++) {
+		xdpf = fake_foreign_behind(fake, i & 1 ? VXDP_HDR : 0, VXDP_LEN);
+		fake_foreign_frag(fake, xdpf, 500);
+		tail = fake_txq(fake)->tail;
+		fake_fault_arm(fault, 1 + i / 2);
+		KUNIT_EXPECT_EQ(test, fake_xdp_xmit(fake, &xdpf, 1, 0), 0);
+		fake_fault_arm(fault, 0);
+		KUNIT_EXPECT_EQ(test, fake_txq(fake)->tail, tail);
+		KUNIT_EXPECT_EQ(test, fake_virtio_send_all(fake), 0);
+	}
+	KUNIT_EXPECT_EQ(test, fake_tx_count(fake, SLUICE_TX_XDP_FULL), 4);
+	fake_virtio_expect_alive(fake);
 }
 
 /* A long frame of which the program cuts off the head: more than a page of it if
@@ -191,9 +299,12 @@ static void vxdp_detached_test(struct kunit *test)
 }
 
 static struct kunit_case vxdp_cases[] = {
-	KUNIT_CASE_PARAM(vxdp_verdict_test, vxdp_ring_gen_params),
+	KUNIT_CASE_PARAM(vxdp_verdict_test, fake_virtio_all_gen_params),
 	KUNIT_CASE_PARAM(vxdp_shared_test, vxdp_ring_gen_params),
-	KUNIT_CASE_PARAM(vxdp_full_test, vxdp_ring_gen_params),
+	KUNIT_CASE_PARAM(vxdp_full_test, fake_virtio_all_gen_params),
+	KUNIT_CASE_PARAM(vxdp_header_test, fake_virtio_all_gen_params),
+	KUNIT_CASE_PARAM(vxdp_foreign_test, fake_virtio_all_gen_params),
+	KUNIT_CASE_PARAM(vxdp_map_fail_test, vxdp_ring_gen_params),
 	KUNIT_CASE_PARAM(vxdp_large_test, vxdp_kind_gen_params),
 	KUNIT_CASE_PARAM(vxdp_partial_test, vxdp_ring_gen_params),
 	KUNIT_CASE_PARAM(vxdp_detached_test, vxdp_ring_gen_params),

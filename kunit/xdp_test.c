@@ -11,6 +11,7 @@
 #include <linux/rtnetlink.h>
 #include <net/xdp.h>
 #include "fake_fault.h"
+#include "fake_foreign.h"
 #include "fake_nic.h"
 #include "fake_program.h"
 
@@ -364,56 +365,13 @@ static void xdp_alloc_fail_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, skb_queue_len(&fake->hw->wire), 0);
 }
 
-/* A frame from elsewhere, in a page of its own. */
-static struct xdp_frame *xdp_foreign(struct fake_nic *fake, u32 len)
-{
-	struct xdp_frame *xdpf = (void *)get_zeroed_page(GFP_KERNEL);
-
-	KUNIT_ASSERT_NOT_NULL(fake->test, xdpf);
-	xdpf->data = (void *)xdpf + XDP_PACKET_HEADROOM;
-	xdpf->len = len;
-	xdpf->headroom = XDP_PACKET_HEADROOM - sizeof(*xdpf);
-	xdpf->mem.type = MEM_TYPE_PAGE_SHARED;
-	xdpf->frame_sz = PAGE_SIZE;
-	fake_fill(xdpf->data, len, len);
-	return xdpf;
-}
-
-/* Append a page to it. */
-static void xdp_foreign_frag(struct fake_nic *fake, struct xdp_frame *xdpf,
-			     u32 len)
-{
-	struct skb_shared_info *sinfo = xdp_get_shared_info_from_frame(xdpf);
-	struct page *page = alloc_page(GFP_KERNEL | __GFP_ZERO);
-
-	KUNIT_ASSERT_NOT_NULL(fake->test, page);
-	skb_frag_fill_page_desc(&sinfo->frags[sinfo->nr_frags++], page, 0, len);
-	sinfo->xdp_frags_size += len;
-	xdpf->flags |= XDP_FLAGS_HAS_FRAGS;
-}
-
-/* Returns what ndo_xdp_xmit does; what it did not take is freed. */
-static int xdp_xmit(struct fake_nic *fake, struct xdp_frame **frames, u32 n,
-		    u32 flags)
-{
-	struct net_device *netdev = fake->netdev;
-	int i, sent;
-
-	local_bh_disable();
-	sent = netdev->netdev_ops->ndo_xdp_xmit(netdev, n, frames, flags);
-	for (i = max(sent, 0); i < n; i++)
-		xdp_return_frame(frames[i]);
-	local_bh_enable();
-	return sent;
-}
-
 static void xdp_foreign_all(struct fake_nic *fake, struct xdp_frame **frames,
 			    u32 n)
 {
 	u32 i;
 
 	for (i = 0; i < n; i++)
-		frames[i] = xdp_foreign(fake, XDP_LEN + i);
+		frames[i] = fake_foreign(fake, XDP_LEN + i);
 }
 
 static void xdp_xmit_test(struct kunit *test)
@@ -424,9 +382,9 @@ static void xdp_xmit_test(struct kunit *test)
 
 	/* Without a flush they wait. */
 	xdp_foreign_all(fake, frames, ARRAY_SIZE(frames));
-	KUNIT_EXPECT_EQ(test, xdp_xmit(fake, frames, 8, 0), 8);
+	KUNIT_EXPECT_EQ(test, fake_xdp_xmit(fake, frames, 8, 0), 8);
 	KUNIT_EXPECT_EQ(test, fake->hw->tx_kicks, 0);
-	KUNIT_EXPECT_EQ(test, xdp_xmit(fake, frames + 8, 8, XDP_XMIT_FLUSH), 8);
+	KUNIT_EXPECT_EQ(test, fake_xdp_xmit(fake, frames + 8, 8, XDP_XMIT_FLUSH), 8);
 	KUNIT_EXPECT_EQ(test, fake->hw->tx_kicks, 1);
 	xdp_send(fake);
 	for (i = 0; i < ARRAY_SIZE(frames); i++)
@@ -437,16 +395,16 @@ static void xdp_xmit_test(struct kunit *test)
 static void xdp_xmit_frags_test(struct kunit *test)
 {
 	struct fake_nic *fake = test->priv;
-	struct xdp_frame *xdpf = xdp_foreign(fake, XDP_LEN);
+	struct xdp_frame *xdpf = fake_foreign(fake, XDP_LEN);
 	struct fake_sent sent;
 	u8 *data;
 
-	xdp_foreign_frag(fake, xdpf, 1000);
-	xdp_foreign_frag(fake, xdpf, PAGE_SIZE);
+	fake_foreign_frag(fake, xdpf, 1000);
+	fake_foreign_frag(fake, xdpf, PAGE_SIZE);
 	data = kunit_kzalloc(test, XDP_LEN + 1000 + PAGE_SIZE, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, data);
 	fake_fill(data, XDP_LEN, XDP_LEN);
-	KUNIT_EXPECT_EQ(test, xdp_xmit(fake, &xdpf, 1, XDP_XMIT_FLUSH), 1);
+	KUNIT_EXPECT_EQ(test, fake_xdp_xmit(fake, &xdpf, 1, XDP_XMIT_FLUSH), 1);
 	xdp_send(fake);
 	sent = fake_expect_wire(fake, data, XDP_LEN + 1000 + PAGE_SIZE);
 	KUNIT_EXPECT_EQ(test, sent.pieces, 3);
@@ -469,9 +427,9 @@ static void xdp_xmit_map_fail_test(struct kunit *test)
 
 		xdp_foreign_all(fake, frames, ARRAY_SIZE(frames));
 		for (i = 0; i < ARRAY_SIZE(frames); i++)
-			xdp_foreign_frag(fake, frames[i], 500);
+			fake_foreign_frag(fake, frames[i], 500);
 		fake_fault_arm(fault, nth);
-		KUNIT_EXPECT_EQ(test, xdp_xmit(fake, frames, 4, 0), good);
+		KUNIT_EXPECT_EQ(test, fake_xdp_xmit(fake, frames, 4, 0), good);
 		fake_fault_arm(fault, 0);
 		KUNIT_EXPECT_EQ(test, fake_send(fake->hw, U32_MAX), good);
 		fake_interrupt(fake);
@@ -490,7 +448,7 @@ static void xdp_xmit_full_test(struct kunit *test)
 
 	do {
 		xdp_foreign_all(fake, frames, ARRAY_SIZE(frames));
-		sent = xdp_xmit(fake, frames, ARRAY_SIZE(frames), 0);
+		sent = fake_xdp_xmit(fake, frames, ARRAY_SIZE(frames), 0);
 		KUNIT_ASSERT_GE(test, sent, 0);
 		in += sent;
 	} while (sent == ARRAY_SIZE(frames));
@@ -508,16 +466,16 @@ static void xdp_xmit_refused_test(struct kunit *test)
 	struct xdp_frame *frames[2];
 
 	xdp_foreign_all(fake, frames, 2);
-	KUNIT_EXPECT_EQ(test, xdp_xmit(fake, frames, 2, ~XDP_XMIT_FLAGS_MASK),
+	KUNIT_EXPECT_EQ(test, fake_xdp_xmit(fake, frames, 2, ~XDP_XMIT_FLAGS_MASK),
 			-EINVAL);
 	netif_carrier_off(fake->netdev);
 	xdp_foreign_all(fake, frames, 2);
-	KUNIT_EXPECT_EQ(test, xdp_xmit(fake, frames, 2, XDP_XMIT_FLUSH), -ENETDOWN);
+	KUNIT_EXPECT_EQ(test, fake_xdp_xmit(fake, frames, 2, XDP_XMIT_FLUSH), -ENETDOWN);
 	fake_close(fake);
 	/* As between down and up of a resize: carrier, and no ring. */
 	netif_carrier_on(fake->netdev);
 	xdp_foreign_all(fake, frames, 2);
-	KUNIT_EXPECT_EQ(test, xdp_xmit(fake, frames, 2, XDP_XMIT_FLUSH), 0);
+	KUNIT_EXPECT_EQ(test, fake_xdp_xmit(fake, frames, 2, XDP_XMIT_FLUSH), 0);
 	KUNIT_EXPECT_EQ(test, fake_tx_count(fake, SLUICE_TX_XDP_FULL), 2);
 	netif_carrier_off(fake->netdev);
 }
@@ -533,8 +491,8 @@ static void xdp_shared_ring_test(struct kunit *test)
 	for (i = 0; i < 99; i += 3) {
 		fake_transmit(fake, fake_skb(fake, XDP_LEN + i), true);
 		xdp_receive(fake, XDP_LEN + i + 1);
-		xdpf = xdp_foreign(fake, XDP_LEN + i + 2);
-		KUNIT_EXPECT_EQ(test, xdp_xmit(fake, &xdpf, 1, XDP_XMIT_FLUSH), 1);
+		xdpf = fake_foreign(fake, XDP_LEN + i + 2);
+		KUNIT_EXPECT_EQ(test, fake_xdp_xmit(fake, &xdpf, 1, XDP_XMIT_FLUSH), 1);
 	}
 	xdp_send(fake);
 	for (i = 0; i < 99; i++)
@@ -542,8 +500,8 @@ static void xdp_shared_ring_test(struct kunit *test)
 	/* And purged, all three kinds of them. */
 	fake_transmit(fake, fake_skb(fake, XDP_LEN), true);
 	xdp_receive(fake, XDP_LEN);
-	xdpf = xdp_foreign(fake, XDP_LEN);
-	KUNIT_EXPECT_EQ(test, xdp_xmit(fake, &xdpf, 1, XDP_XMIT_FLUSH), 1);
+	xdpf = fake_foreign(fake, XDP_LEN);
+	KUNIT_EXPECT_EQ(test, fake_xdp_xmit(fake, &xdpf, 1, XDP_XMIT_FLUSH), 1);
 	fake_close(fake);
 	KUNIT_EXPECT_EQ(test, fake_tx_count(fake, SLUICE_TX_RESET_DROP), 3);
 	fake_open(fake);
@@ -567,14 +525,14 @@ static u64 xdp_netpoll(struct fake_nic *fake)
  */
 static void xdp_netpoll_test(struct kunit *test)
 {
-	struct xdp_frame *xdpf = xdp_foreign(test->priv, XDP_LEN);
+	struct xdp_frame *xdpf = fake_foreign(test->priv, XDP_LEN);
 	struct fake_nic *fake = test->priv;
 	u32 waited;
 
 	fake_transmit(fake, fake_skb(fake, XDP_LEN), false);
 	fake_send_all(fake->hw);
 	KUNIT_EXPECT_EQ(test, xdp_netpoll(fake), 1);
-	KUNIT_EXPECT_EQ(test, xdp_xmit(fake, &xdpf, 1, XDP_XMIT_FLUSH), 1);
+	KUNIT_EXPECT_EQ(test, fake_xdp_xmit(fake, &xdpf, 1, XDP_XMIT_FLUSH), 1);
 	fake_send_all(fake->hw);
 	KUNIT_EXPECT_EQ(test, xdp_netpoll(fake), 1);
 	for (waited = 0; waited < 10000; waited += 20) {

@@ -22,7 +22,7 @@ class Mutation(NamedTuple):
     path: str
     what: str
     kunit: str                  # suite or suite.test that should see it, "" = none
-    guest: Tuple[str, ...]      # guest tests that should, as pytest names them
+    guest: Tuple[str, ...]      # guest tests that should, as pytest names them, and --nic=NIC
     old: str
     new: str
 

@@ -35,11 +35,36 @@ int sluice_reset(struct sluice_nic *nic);
 void sluice_reset_work(struct work_struct *work);
 void sluice_link_work(struct work_struct *work);
 
+/* rss.c */
+void sluice_rss_follow_channels(struct sluice_nic *nic);
+u32 sluice_get_rxfh_indir_size(struct net_device *netdev);
+u32 sluice_get_rxfh_key_size(struct net_device *netdev);
+int sluice_get_rxfh(struct net_device *netdev, struct ethtool_rxfh_param *rxfh);
+int sluice_set_rxfh(struct net_device *netdev, struct ethtool_rxfh_param *rxfh,
+		    struct netlink_ext_ack *extack);
+int sluice_get_rxnfc(struct net_device *netdev, struct ethtool_rxnfc *info,
+		     u32 *rules);
+int sluice_set_rxnfc(struct net_device *netdev, struct ethtool_rxnfc *info);
+
 /* health.c */
 int sluice_health_probe(struct sluice_nic *nic);
 void sluice_health_register(struct sluice_nic *nic);
 void sluice_health_unregister(struct sluice_nic *nic);
 void sluice_health_remove(struct sluice_nic *nic);
+
+/* coalesce.c */
+void sluice_coalesce_init(struct sluice_nic *nic);
+void sluice_tx_timer_init(struct sluice_vector *v);
+int sluice_get_coalesce(struct net_device *netdev, struct ethtool_coalesce *ec,
+			struct kernel_ethtool_coalesce *kernel_ec,
+			struct netlink_ext_ack *extack);
+int sluice_set_coalesce(struct net_device *netdev, struct ethtool_coalesce *ec,
+			struct kernel_ethtool_coalesce *kernel_ec,
+			struct netlink_ext_ack *extack);
+int sluice_get_queue_coalesce(struct net_device *netdev, u32 queue,
+			      struct ethtool_coalesce *ec);
+int sluice_set_queue_coalesce(struct net_device *netdev, u32 queue,
+			      struct ethtool_coalesce *ec);
 
 /* irq.c */
 int sluice_irq_request(struct sluice_nic *nic);
@@ -50,7 +75,8 @@ void sluice_irq_synchronize(struct sluice_nic *nic);
 int sluice_xdp_check_mtu(struct sluice_nic *nic, u32 mtu,
 			 const struct bpf_prog *prog,
 			 struct netlink_ext_ack *extack);
-extern const struct xdp_metadata_ops sluice_xdp_metadata_ops;
+extern const struct xdp_metadata_ops sluice_xdp_hash_ops;
+extern const struct xdp_metadata_ops sluice_xdp_vlan_ops;
 
 /* selftest.c */
 int sluice_selftest_count(void);

@@ -82,30 +82,6 @@ static int sluice_get_eeprom(struct net_device *netdev,
 	return 0;
 }
 
-static int sluice_get_coalesce(struct net_device *netdev,
-			       struct ethtool_coalesce *ec,
-			       struct kernel_ethtool_coalesce *kernel_ec,
-			       struct netlink_ext_ack *extack)
-{
-	struct sluice_nic *nic = netdev_priv(netdev);
-	int err = nic->board->ops->get_coalesce(nic, &ec->rx_coalesce_usecs);
-
-	if (err)
-		NL_SET_ERR_MSG_FMT_MOD(extack, "the %s cannot throttle interrupts",
-				       nic->board->name);
-	return err;
-}
-
-static int sluice_set_coalesce(struct net_device *netdev,
-			       struct ethtool_coalesce *ec,
-			       struct kernel_ethtool_coalesce *kernel_ec,
-			       struct netlink_ext_ack *extack)
-{
-	struct sluice_nic *nic = netdev_priv(netdev);
-
-	return nic->board->ops->set_coalesce(nic, ec->rx_coalesce_usecs, extack);
-}
-
 static void sluice_get_ringparam(struct net_device *netdev,
 				 struct ethtool_ringparam *ring,
 				 struct kernel_ethtool_ringparam *kernel_ring,
@@ -266,6 +242,8 @@ static void sluice_get_strings(struct net_device *netdev, u32 sset, u8 *data)
 	.get_msglevel		= sluice_get_msglevel,			\
 	.set_msglevel		= sluice_set_msglevel,			\
 	.get_link		= ethtool_op_get_link,			\
+	.get_coalesce		= sluice_get_coalesce,			\
+	.set_coalesce		= sluice_set_coalesce,			\
 	.get_ringparam		= sluice_get_ringparam,			\
 	.set_ringparam		= sluice_set_ringparam,			\
 	.get_channels		= sluice_get_channels,			\
@@ -278,19 +256,30 @@ static void sluice_get_strings(struct net_device *netdev, u32 sset, u8 *data)
 
 const struct ethtool_ops sluice_ethtool_ops = {
 	SLUICE_ETHTOOL_OPS,
+	.supported_coalesce_params = ETHTOOL_COALESCE_TX_AGGR |
+				     ETHTOOL_COALESCE_USECS |
+				     ETHTOOL_COALESCE_MAX_FRAMES |
+				     ETHTOOL_COALESCE_USE_ADAPTIVE_RX,
+	.get_per_queue_coalesce	= sluice_get_queue_coalesce,
+	.set_per_queue_coalesce	= sluice_set_queue_coalesce,
+	.get_rxfh_indir_size	= sluice_get_rxfh_indir_size,
+	.get_rxfh_key_size	= sluice_get_rxfh_key_size,
+	.get_rxfh		= sluice_get_rxfh,
+	.set_rxfh		= sluice_set_rxfh,
+	.get_rxnfc		= sluice_get_rxnfc,
+	.set_rxnfc		= sluice_set_rxnfc,
 };
 EXPORT_SYMBOL_IF_KUNIT(sluice_ethtool_ops);
 
 const struct ethtool_ops sluice_ethtool_phy_ops = {
 	SLUICE_ETHTOOL_OPS,
-	.supported_coalesce_params = ETHTOOL_COALESCE_RX_USECS,
+	.supported_coalesce_params = ETHTOOL_COALESCE_TX_AGGR |
+				     ETHTOOL_COALESCE_RX_USECS,
 	.get_regs_len		= sluice_get_regs_len,
 	.get_regs		= sluice_get_regs,
 	.nway_reset		= sluice_nway_reset,
 	.get_eeprom_len		= sluice_get_eeprom_len,
 	.get_eeprom		= sluice_get_eeprom,
-	.get_coalesce		= sluice_get_coalesce,
-	.set_coalesce		= sluice_set_coalesce,
 	.get_pauseparam		= sluice_get_pauseparam,
 	.set_pauseparam		= sluice_set_pauseparam,
 	.get_pause_stats	= sluice_get_pause_stats,

@@ -291,7 +291,7 @@ netdev_features_t sluice_features_check(struct sk_buff *skb,
 	if (skb->ip_summed == CHECKSUM_PARTIAL) {
 		if (skb_checksum_start_offset(skb) + skb->csum_offset > max)
 			features &= ~(NETIF_F_CSUM_MASK | NETIF_F_GSO_MASK);
-		else if (skb_is_gso(skb) && skb_tcp_all_headers(skb) > max)
+		else if (skb_is_gso_tcp(skb) && skb_tcp_all_headers(skb) > max)
 			features &= ~NETIF_F_GSO_MASK;
 	}
 	return vlan_features_check(skb, features);

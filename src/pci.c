@@ -37,6 +37,7 @@ static void sluice_init_nic(struct sluice_nic *nic, struct pci_dev *pdev,
 	nic->cfg.rx_size = 256;
 	nic->cfg.tx_size = 256;
 	nic->cfg.channels = 1;
+	sluice_coalesce_init(nic);
 	nic->msg_enable = NETIF_MSG_DRV | NETIF_MSG_PROBE | NETIF_MSG_LINK;
 	spin_lock_init(&nic->dev_lock);
 	INIT_WORK(&nic->reset_work, sluice_reset_work);
@@ -49,8 +50,8 @@ static struct sluice_nic *sluice_alloc_nic(struct pci_dev *pdev,
 	struct net_device *netdev;
 	struct sluice_nic *nic;
 
-	netdev = alloc_etherdev_mqs(sizeof(*nic), SLUICE_MAX_VECTORS,
-				    SLUICE_MAX_VECTORS);
+	netdev = alloc_etherdev_mqs(sizeof(*nic), board->max_vectors,
+				    board->max_vectors);
 	if (!netdev)
 		return NULL;
 	SET_NETDEV_DEV(netdev, &pdev->dev);
@@ -117,13 +118,15 @@ static void sluice_init_netdev(struct sluice_nic *nic)
 	netdev->netdev_ops = nic->engine->netdev_ops;
 	netdev->ethtool_ops = nic->board->ethtool_ops;
 	netdev->stat_ops = &sluice_stat_ops;
-	netdev->xdp_metadata_ops = &sluice_xdp_metadata_ops;
+	netdev->xdp_metadata_ops = netdev->hw_features & NETIF_F_RXHASH ?
+				   &sluice_xdp_hash_ops : &sluice_xdp_vlan_ops;
 	netdev->xdp_features = NETDEV_XDP_ACT_BASIC | NETDEV_XDP_ACT_REDIRECT |
 			       NETDEV_XDP_ACT_RX_SG;
 	netdev->features |= NETIF_F_HIGHDMA;
 	netdev->vlan_features |= NETIF_F_HIGHDMA;
 	netdev->min_mtu = ETH_MIN_MTU;
 	netdev->max_mtu = nic->max_mtu;
+	netdev->needed_headroom = nic->engine->hdr_len;
 	netdev->watchdog_timeo = 5 * HZ;
 	netdev->priv_flags |= IFF_LIVE_ADDR_CHANGE;
 }

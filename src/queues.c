@@ -34,6 +34,7 @@ static struct sluice_vector *sluice_vector_alloc(struct sluice_nic *nic, u32 i)
 	v->nic = nic;
 	v->index = i;
 	v->nq = netdev_get_tx_queue(nic->netdev, i);
+	sluice_tx_timer_init(v);
 	u64_stats_init(&v->rx_stats.syncp);
 	u64_stats_init(&v->tx_stats.syncp);
 	netif_napi_add(nic->netdev, &v->napi, nic->engine->poll);
@@ -88,7 +89,7 @@ static int sluice_rxq_get_pages(struct sluice_rxq *q)
 static struct page_pool *sluice_pool_create(const struct sluice_rxq *q)
 {
 	struct sluice_vector *v = q->vec;
-	u32 hdr_len = v->nic->engine->rx_hdr_len;
+	u32 hdr_len = v->nic->engine->hdr_len;
 	struct page_pool_params params = {
 		.flags		= PP_FLAG_DMA_MAP | PP_FLAG_DMA_SYNC_DEV,
 		.order		= get_order(q->frame_size),
@@ -101,9 +102,16 @@ static struct page_pool *sluice_pool_create(const struct sluice_rxq *q)
 		.max_len	= q->buf_len + hdr_len,
 		.netdev		= v->nic->netdev,
 		.queue_idx	= v->index,
+		.napi		= &v->napi,
 	};
+	struct page_pool *pool = page_pool_create(&params);
 
-	return page_pool_create(&params);
+	/* Netlink has read now whom the pool serves; it serves nobody before
+	 * sluice_vector_up().
+	 */
+	if (!IS_ERR(pool))
+		pool->p.napi = NULL;
+	return pool;
 }
 
 static int sluice_rxq_register_xdp(struct sluice_rxq *q)
@@ -226,6 +234,7 @@ static struct sluice_txq *sluice_txq_alloc(struct sluice_vector *v, u32 size)
 	q->nq = v->nq;
 	q->stats = &v->tx_stats;
 	q->dev = &nic->pdev->dev;
+	q->direct = nic->direct;
 	q->mask = size - 1;
 	q->slot = kvcalloc(size, sizeof(*q->slot), SLUICE_RING_GFP);
 	q->desc = dma_alloc_coherent(q->dev,
@@ -270,6 +279,9 @@ static void sluice_txq_install(struct sluice_vector *v, struct sluice_txq *q)
 	q->head = 0;
 	q->tail = 0;
 	q->kicked = 0;
+	q->waiting = 0;
+	q->waiting_bytes = 0;
+	q->streak = 0;
 	q->armed = false;
 	q->broken = false;
 	v->nic->engine->tx_init(q);
@@ -332,8 +344,8 @@ static bool sluice_txq_idle(const struct sluice_engine *engine,
 	return idle;
 }
 
-/* A frame half gathered is one that the device has not given yet. Its pages go
- * straight to the pool: xdp_return_buff() is for NAPI's context only.
+/* The pages of a frame half gathered go straight to the pool: xdp_return_buff() is
+ * for NAPI's context only. It counts when its end has come.
  */
 static void sluice_rxq_drop_chain(struct sluice_rxq *q)
 {
@@ -352,8 +364,24 @@ static void sluice_rxq_drop_chain(struct sluice_rxq *q)
 		page_pool_put_full_page(q->pool,
 					virt_to_page(xdp->data_hard_start),
 					false);
+	if (q->chain_len)
+		q->chain_loss = SLUICE_RX_RESET_DROP;
 	q->chain_len = 0;
-	q->chain_loss = 0;
+}
+
+/* What the device has given and NAPI has not taken is lost, by name: nobody waits
+ * for NAPI if the device is not to be trusted, and else not for ever.
+ */
+static void sluice_rxq_purge(struct sluice_nic *nic, struct sluice_rxq *q)
+{
+	u32 lost;
+
+	sluice_rxq_drop_chain(q);
+	lost = nic->engine->rx_discard(q);
+	local_bh_disable();
+	sluice_rx_stats_add(q->stats, SLUICE_RX_FRAMES, lost);
+	sluice_rx_stats_add(q->stats, SLUICE_RX_RESET_DROP, lost);
+	local_bh_enable();
 }
 
 /* Let NAPI take what was received before reception stopped. */
@@ -404,6 +432,8 @@ static void sluice_vector_up(struct sluice_vector *v)
 
 static void sluice_vector_down(struct sluice_vector *v)
 {
+	/* The ring is closed, so nobody starts it again. */
+	hrtimer_cancel(&v->tx_timer);
 	netif_queue_set_napi(v->nic->netdev, v->index, NETDEV_QUEUE_TYPE_TX,
 			     NULL);
 	netif_queue_set_napi(v->nic->netdev, v->index, NETDEV_QUEUE_TYPE_RX,
@@ -426,7 +456,8 @@ void sluice_up(struct sluice_nic *nic, struct sluice_rings *rings)
 	u32 i;
 
 	ASSERT_RTNL();
-	nic->nvec = rings->n;
+	/* sluice_xdp_xmit() may be looking. */
+	WRITE_ONCE(nic->nvec, rings->n);
 	for (i = 0; i < nic->nvec; i++) {
 		struct sluice_vector *v = nic->vec[i];
 
@@ -496,7 +527,7 @@ void sluice_down(struct sluice_nic *nic, struct sluice_rings *rings,
 		rings->tx[i] = nic->vec[i]->tx;
 		nic->vec[i]->rx = NULL;
 		nic->vec[i]->tx = NULL;
-		sluice_rxq_drop_chain(rings->rx[i]);
+		sluice_rxq_purge(nic, rings->rx[i]);
 		sluice_txq_purge(rings->tx[i]);
 	}
 }
@@ -535,11 +566,24 @@ static void sluice_shrink_channels(struct sluice_nic *nic, u32 channels)
 		netif_tx_start_queue(nic->vec[i]->nq);
 }
 
+/* Whoever has asked for the change learns what it took: not each of the stack's
+ * hooks has an extack.
+ */
+static void sluice_say_reset(struct sluice_nic *nic,
+			     struct netlink_ext_ack *extack)
+{
+	if (!nic->board->rebuild_resets)
+		return;
+	NL_SET_ERR_MSG_MOD(extack, "the device was reset for it");
+	if (!extack)
+		netdev_info(nic->netdev, "the device was reset for a new setting\n");
+}
+
 /**
  * sluice_rebuild() - go on with new rings
  * @nic: the device, up
  * @cfg: what they shall be like
- * @extack: where a refusal is explained, or NULL
+ * @extack: where a refusal is explained, and a reset announced; NULL = the log
  *
  * The new ones are complete before the old ones stop, and these are freed after
  * the new ones have started: QEMU's e1000 keeps a frame for an interface that
@@ -569,8 +613,10 @@ int sluice_rebuild(struct sluice_nic *nic, const struct sluice_config *cfg,
 	sluice_down(nic, &old, true);
 	sluice_shrink_channels(nic, cfg->channels);
 	nic->cfg = *cfg;
+	sluice_rss_follow_channels(nic);
 	sluice_up(nic, &new);
 	sluice_rings_free(nic, &old);
+	sluice_say_reset(nic, extack);
 	return 0;
 }
 
@@ -590,10 +636,12 @@ int sluice_set_idle_config(struct sluice_nic *nic,
 	int err = netif_set_real_num_queues(nic->netdev, cfg->channels,
 					    cfg->channels);
 
-	if (err)
+	if (err) {
 		NL_SET_ERR_MSG_FMT_MOD(extack, "cannot have %u queues (error %d)",
 				       cfg->channels, err);
-	else
-		nic->cfg = *cfg;
-	return err;
+		return err;
+	}
+	nic->cfg = *cfg;
+	sluice_rss_follow_channels(nic);
+	return 0;
 }

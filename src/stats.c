@@ -27,6 +27,7 @@ static const char * const sluice_rx_names[] = {
 	[SLUICE_RX_HW_ERR_DROP]		= "hw_err",
 	[SLUICE_RX_HDR_ERR]		= "hdr_err",
 	[SLUICE_RX_XDP_PARTIAL]		= "xdp_partial",
+	[SLUICE_RX_RESET_DROP]		= "reset_drop",
 	[SLUICE_RX_DOORBELLS]		= "doorbells",
 	[SLUICE_RX_POLLS]		= "polls",
 	[SLUICE_RX_RING_ERR]		= "ring_err",
@@ -46,6 +47,8 @@ static const char * const sluice_tx_names[] = {
 	[SLUICE_TX_STOPS]		= "stops",
 	[SLUICE_TX_WAKES]		= "wakes",
 	[SLUICE_TX_DOORBELLS]		= "doorbells",
+	[SLUICE_TX_HELD]		= "held",
+	[SLUICE_TX_TIMERS]		= "timers",
 	[SLUICE_TX_TIMEOUTS]		= "timeouts",
 	[SLUICE_TX_RING_ERR]		= "ring_err",
 };
@@ -192,7 +195,8 @@ static u64 sluice_rx_lost(const u64 *rx)
 {
 	return rx[SLUICE_RX_ALLOC_FAIL] + rx[SLUICE_RX_SKB_FAIL] +
 	       rx[SLUICE_RX_XDP_TX_FULL] + rx[SLUICE_RX_XDP_REDIRECT_ERR] +
-	       rx[SLUICE_RX_XDP_NO_FRAGS] + rx[SLUICE_RX_XDP_PARTIAL];
+	       rx[SLUICE_RX_XDP_NO_FRAGS] + rx[SLUICE_RX_XDP_PARTIAL] +
+	       rx[SLUICE_RX_RESET_DROP];
 }
 
 static u64 sluice_tx_lost(const u64 *tx)

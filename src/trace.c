@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The bodies of the tracepoints. */
 
+#include <sluice/ring.h>
+
 #define CREATE_TRACE_POINTS
 #include <sluice/trace.h>
 

@@ -113,6 +113,23 @@ static int sluice_xdp_rx_vlan_tag(const struct xdp_md *ctx, __be16 *proto,
 	return 0;
 }
 
-const struct xdp_metadata_ops sluice_xdp_metadata_ops = {
+static int sluice_xdp_rx_hash(const struct xdp_md *ctx, u32 *hash,
+			      enum xdp_rss_hash_type *type)
+{
+	const struct sluice_xdp_buff *x = (const void *)ctx;
+
+	if (!x->hash_type)
+		return -ENODATA;
+	*hash = x->hash;
+	*type = x->hash_type;
+	return 0;
+}
+
+/* What a device cannot say is not offered: no device so far can say both. */
+const struct xdp_metadata_ops sluice_xdp_hash_ops = {
+	.xmo_rx_hash = sluice_xdp_rx_hash,
+};
+
+const struct xdp_metadata_ops sluice_xdp_vlan_ops = {
 	.xmo_rx_vlan_tag = sluice_xdp_rx_vlan_tag,
 };

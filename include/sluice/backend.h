@@ -20,6 +20,25 @@ struct devlink_health_reporter;
 #define SLUICE_MAX_VECTORS	8
 
 /**
+ * SLUICE_ALL_QUEUES - in place of the number of a queue
+ */
+#define SLUICE_ALL_QUEUES	U32_MAX
+
+/**
+ * SLUICE_RSS_TABLE - most entries of the table that spreads flows over vectors
+ *
+ * Sixteen a vector, and what a virtio device has at least.
+ */
+#define SLUICE_RSS_TABLE	128
+
+/**
+ * SLUICE_RSS_KEY - bytes of the Toeplitz key
+ *
+ * As many as the longest of what is hashed needs: addresses and ports of IPv6.
+ */
+#define SLUICE_RSS_KEY		40
+
+/**
  * struct sluice_dp - one descriptor format, as the engine sees it
  * @rx_init: forget what a ring held; it is stopped
  * @rx_ready: is there a completion? Any context
@@ -32,7 +51,12 @@ struct devlink_health_reporter;
  * @rx_kick: tell the device that every slot but the one before head is its own;
  *	true if that was a register access
  * @tx_init: forget what a ring held; it is closed, and its indexes are 0
- * @tx_ctx: called first for every frame: fill the descriptor at an index with
+ * @tx_push: called first for a frame that begins at @data with so much headroom
+ *	that is ours to write: write its header in front of @data and return the
+ *	header's bytes, which go with the frame's first piece; 0 if there is no room.
+ *	The header of a frame that asks for nothing is a constant. NULL if the device
+ *	takes no header there
+ * @tx_ctx: called first for every other frame: fill the descriptor at an index with
  *	its offload context or header; false if it needs none or the device has it
  *	already, and the descriptor stays free
  * @tx_put: fill the descriptor at an index with one piece
@@ -47,9 +71,12 @@ struct devlink_health_reporter;
  * @irq_enable: NAPI has ended: undo the masking by the interrupt handler, if any,
  *	and poll again for what came too early to raise an interrupt
  * @tx_min_len: frames are padded to this length
- * @tx_hdr_descs: descriptors that @tx_ctx takes for every frame, at most one
+ * @tx_hdr_descs: descriptors that @tx_ctx takes for every frame, at most one; what
+ *	@tx_push writes makes it at most one piece longer instead
  * @tx_sums_length: to cut a frame the device adds lengths to checksums itself
- * @rx_hdr_len: bytes that the device writes in front of a frame, in the headroom
+ * @rx_hdr_len: most bytes that the device writes in front of a frame, in the
+ *	headroom
+ * @rx_hashes: a device of this format may say a frame's hash
  *
  * A format whose device says what cannot be sets the ring's @broken, says no to
  * everything from then on, and calls sluice_queue_broken().
@@ -66,6 +93,8 @@ struct sluice_dp {
 	bool (*rx_kick)(struct sluice_rxq *q);
 	bool (*rx_offload)(struct sk_buff *skb, const struct sluice_xdp_buff *x);
 	void (*tx_init)(struct sluice_txq *q);
+	u32 (*tx_push)(struct sluice_txq *q, u32 index, void *data, u32 headroom,
+		       const struct sluice_tx_offload *o);
 	bool (*tx_ctx)(struct sluice_txq *q, u32 index,
 		       const struct sluice_tx_offload *o);
 	void (*tx_put)(struct sluice_txq *q, u32 index, dma_addr_t dma, u32 len,
@@ -79,6 +108,7 @@ struct sluice_dp {
 	u32 tx_hdr_descs;
 	bool tx_sums_length;
 	u32 rx_hdr_len;
+	bool rx_hashes;
 };
 
 /**
@@ -89,11 +119,13 @@ struct sluice_dp {
  * @tx_init: forget what a ring held
  * @tx_drain: hand over what still waits for a doorbell, whose ringer may find
  *	the ring closed, and clean what the device has sent; under the tx lock
+ * @tx_flush: hand over what waits for a doorbell, and clean; under the tx lock
  * @rx_pending: is there a completion that NAPI has not taken?
+ * @rx_discard: pass over all of these; NAPI is off. How many frames they were
  * @rx_desc_size: bytes of ring memory for each receive descriptor
  * @tx_desc_size: bytes of ring memory for each transmit descriptor
  * @ring_extra: bytes of ring memory beside them
- * @rx_hdr_len: bytes that the device writes in front of a frame
+ * @hdr_len: most bytes of header in front of a frame, both ways
  */
 struct sluice_engine {
 	const struct net_device_ops *netdev_ops;
@@ -101,11 +133,13 @@ struct sluice_engine {
 	void (*rx_fill)(struct sluice_rxq *q);
 	void (*tx_init)(struct sluice_txq *q);
 	void (*tx_drain)(struct sluice_txq *q);
+	void (*tx_flush)(struct sluice_txq *q);
 	bool (*rx_pending)(const struct sluice_rxq *q);
+	u32 (*rx_discard)(struct sluice_rxq *q);
 	u8 rx_desc_size;
 	u8 tx_desc_size;
 	u8 ring_extra;
-	u8 rx_hdr_len;
+	u8 hdr_len;
 };
 
 /**
@@ -204,6 +238,36 @@ struct sluice_config {
 };
 
 /**
+ * struct sluice_tx_aggr - how many frames may share a doorbell, and how long
+ *	they may wait for each other
+ * @max_frames: this many are handed over at once; less than two: none waits
+ * @max_bytes: and so are as many as have these bytes
+ * @time_usecs: none waits longer
+ *
+ * ethtool's tx-aggr coalescing, written under RTNL and read by every transmit.
+ */
+struct sluice_tx_aggr {
+	u32 max_frames;
+	u32 max_bytes;
+	u32 time_usecs;
+};
+
+/**
+ * struct sluice_rss - which vector takes a received flow
+ * @hashes: the device hashes frames; else nothing of this is for it
+ * @entries: entries of @table, a power of two; 0 = it does not spread by hash
+ * @table: number of the vector, for each value of the hash's last bits; rewritten
+ *	when the channels change, until the user has set it
+ * @key: of the hash, which is Toeplitz'
+ */
+struct sluice_rss {
+	bool hashes;
+	u16 entries;
+	u8 table[SLUICE_RSS_TABLE];
+	u8 key[SLUICE_RSS_KEY];
+};
+
+/**
  * struct sluice_hw_ops - slow path of a backend
  * @probe: identify the device, read its address, set limits and features of
  *	nic->netdev; negative errno with a message
@@ -232,13 +296,18 @@ struct sluice_config {
  * @set_features: apply nic->features other than loopback and filtering, of which
  *	some have changed; 0 or negative errno
  * @vlan_filter: nic->vlans changed at a VLAN id
+ * @set_rss: nic->rss changed while the device runs; 0 or negative errno. This and
+ *	the next two are needed with nic->rss.hashes only
+ * @get_hash_fields: which fields of a flow are hashed, as %ETHTOOL_GRXFH
+ * @set_hash_fields: change that, as %ETHTOOL_SRXFH
  * @get_link_ksettings: as ethtool's; RTNL
  * @set_link_ksettings: as ethtool's; RTNL
  * @restart_autoneg: RTNL
  * @get_pause: read flow control
  * @set_pause: set flow control; 0 or negative errno
- * @get_coalesce: microseconds between interrupts, %-EOPNOTSUPP if not settable
- * @set_coalesce: set it, extack on refusal
+ * @get_coalesce: fill in how interrupts of a queue, or of %SLUICE_ALL_QUEUES, are
+ *	moderated; may be NULL
+ * @set_coalesce: set it, extack on refusal and all is as before; with the former
  * @regs_len: bytes of the register dump, a constant of the backend
  * @get_regs: the dump
  * @nvm_words: words of 16 bits in the NVM
@@ -272,6 +341,11 @@ struct sluice_hw_ops {
 	netdev_features_t (*fix_features)(netdev_features_t features);
 	int (*set_features)(struct sluice_nic *nic, netdev_features_t changed);
 	void (*vlan_filter)(struct sluice_nic *nic, u16 vid);
+	int (*set_rss)(struct sluice_nic *nic);
+	int (*get_hash_fields)(struct sluice_nic *nic,
+			       struct ethtool_rxnfc *info);
+	int (*set_hash_fields)(struct sluice_nic *nic,
+			       const struct ethtool_rxnfc *info);
 	int (*get_link_ksettings)(struct sluice_nic *nic,
 				  struct ethtool_link_ksettings *ks);
 	int (*set_link_ksettings)(struct sluice_nic *nic,
@@ -281,8 +355,10 @@ struct sluice_hw_ops {
 			  struct ethtool_pauseparam *pause);
 	int (*set_pause)(struct sluice_nic *nic,
 			 const struct ethtool_pauseparam *pause);
-	int (*get_coalesce)(struct sluice_nic *nic, u32 *usecs);
-	int (*set_coalesce)(struct sluice_nic *nic, u32 usecs,
+	void (*get_coalesce)(struct sluice_nic *nic, u32 queue,
+			     struct ethtool_coalesce *ec);
+	int (*set_coalesce)(struct sluice_nic *nic, u32 queue,
+			    const struct ethtool_coalesce *ec,
 			    struct netlink_ext_ack *extack);
 	const u32 *regs_len;
 	void (*get_regs)(struct sluice_nic *nic, u32 *regs);
@@ -304,10 +380,13 @@ struct sluice_hw_ops {
  * @engine: datapath that the device is known to have
  * @quirks: bits that only the backend reads
  * @hw_size: bytes of the backend's private state
+ * @max_vectors: most queue pairs, at most %SLUICE_MAX_VECTORS; with more than one
+ *	the stack's default qdisc is mq
  * @max_ring: most descriptors of a ring
  * @max_mtu: largest MTU
  * @max_linear_mtu: largest MTU of a program that knows no frags
  * @max_offset: largest byte offset into a frame that an offload can name
+ * @rebuild_resets: it takes other rings only by a reset
  */
 struct sluice_board {
 	const char *name;
@@ -316,10 +395,12 @@ struct sluice_board {
 	const struct sluice_engine *engine;
 	unsigned long quirks;
 	size_t hw_size;
+	u32 max_vectors;
 	u32 max_ring;
 	u32 max_mtu;
 	u32 max_linear_mtu;
 	u32 max_offset;
+	bool rebuild_resets;
 };
 
 /**
@@ -364,6 +445,7 @@ struct sluice_health {
  * @irqs: interrupts that were ours
  * @irqs_foreign: interrupts of a neighbour on the same line
  * @cfg: ring sizes and channels; RTNL
+ * @tx_aggr: how doorbells are shared
  * @max_ring: most descriptors of a ring; the board's, unless its probe found less
  * @max_mtu: largest MTU; the board's, unless its probe found less
  * @health: what happens when the device lies
@@ -377,6 +459,9 @@ struct sluice_health {
  * @features: netdev features that the device is set to; netdev->features
  *	follows only after ndo_set_features
  * @vlans: VLAN ids let in
+ * @rss: how received flows are hashed and spread; RTNL
+ * @direct: the device reads memory at its physical address, whatever the DMA API
+ *	would do: frames are sent without it. From probe on
  * @hw: backend's private state, zeroed at probe
  */
 struct sluice_nic {
@@ -393,6 +478,7 @@ struct sluice_nic {
 	u64 irqs_foreign;
 
 	struct sluice_config cfg;
+	struct sluice_tx_aggr tx_aggr;
 	u32 max_ring;
 	u32 max_mtu;
 	struct sluice_health health;
@@ -405,6 +491,8 @@ struct sluice_nic {
 	u64 dev_count[SLUICE_DEV_COUNTERS];
 	netdev_features_t features;
 	DECLARE_BITMAP(vlans, VLAN_N_VID);
+	struct sluice_rss rss;
+	bool direct;
 	void *hw;
 };
 

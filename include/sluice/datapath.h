@@ -103,12 +103,12 @@ static __always_inline void sluice_rx_fill_all(const struct sluice_dp *dp,
  * @rx_size: bytes of ring memory for each receive descriptor
  * @tx_size: bytes of ring memory for each transmit descriptor
  * @extra: bytes of ring memory beside them
- * @hdr_len: as in @dp
+ * @hdr: @dp's rx_hdr_len, which bounds what &sluice_dp.tx_push writes too
  *
  * The stack's own indirect call (ndo_start_xmit, ndo_xdp_xmit, poll) lands in
  * code specialised for the format; there is none behind it.
  */
-#define SLUICE_DP_DEFINE(name, dp, rx_size, tx_size, extra, hdr_len)	\
+#define SLUICE_DP_DEFINE(name, dp, rx_size, tx_size, extra, hdr)	\
 static netdev_tx_t sluice_##name##_xmit(struct sk_buff *skb,		\
 					struct net_device *netdev)	\
 {									\
@@ -142,9 +142,19 @@ static void sluice_##name##_tx_drain(struct sluice_txq *q)		\
 	sluice_tx_clean(&(dp), q, 0);					\
 }									\
 									\
+static void sluice_##name##_tx_flush(struct sluice_txq *q)		\
+{									\
+	sluice_tx_flush(&(dp), q);					\
+}									\
+									\
 static bool sluice_##name##_rx_pending(const struct sluice_rxq *q)	\
 {									\
 	return (dp).rx_ready(q);					\
+}									\
+									\
+static u32 sluice_##name##_rx_discard(struct sluice_rxq *q)		\
+{									\
+	return sluice_rx_discard(&(dp), q);				\
 }									\
 									\
 static const struct net_device_ops sluice_##name##_netdev_ops = {	\
@@ -172,11 +182,13 @@ const struct sluice_engine sluice_##name##_engine = {			\
 	.rx_fill	= sluice_##name##_rx_fill,			\
 	.tx_init	= sluice_##name##_tx_init,			\
 	.tx_drain	= sluice_##name##_tx_drain,			\
+	.tx_flush	= sluice_##name##_tx_flush,			\
 	.rx_pending	= sluice_##name##_rx_pending,			\
+	.rx_discard	= sluice_##name##_rx_discard,			\
 	.rx_desc_size	= rx_size,					\
 	.tx_desc_size	= tx_size,					\
 	.ring_extra	= extra,					\
-	.rx_hdr_len	= hdr_len,					\
+	.hdr_len	= hdr,						\
 }
 
 #endif

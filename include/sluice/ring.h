@@ -6,6 +6,7 @@
 
 #include <linux/cache.h>
 #include <linux/dma-mapping.h>
+#include <linux/hrtimer.h>
 #include <linux/netdevice.h>
 #include <net/page_pool/helpers.h>
 #include <sluice/stats.h>
@@ -25,7 +26,8 @@ struct sluice_vector;
  * SLUICE_TX_WORST - most descriptors one stack frame can need
  *
  * 64 KiB in 4 KiB pieces, one more piece for each fragment and the head that
- * starts unaligned, one context or header.
+ * starts unaligned, one context or header; a header in front of the head makes
+ * one piece more of it at most.
  */
 #define SLUICE_TX_WORST		(SZ_64K / SLUICE_TX_PIECE_LEN + MAX_SKB_FRAGS + 1 + 1)
 
@@ -139,12 +141,18 @@ struct sluice_rxq {
  * @doorbell: register that tells the device of frames
  * @mask: size - 1
  * @dev: device that maps
+ * @direct: it takes physical addresses as they are, see &sluice_nic.direct
  * @vec: the vector that cleans this ring
  * @nq: the stack's queue; its lock guards all that follows
  * @stats: counters; they live in the vector and so outlive the ring
  * @tail: free-running index of the next descriptor to fill
  * @head: free-running index of the oldest descriptor not yet cleaned
  * @kicked: @tail at the last doorbell
+ * @waiting: frames of the stack since then
+ * @waiting_bytes: their bytes
+ * @streak: frames of the stack in close succession, see sluice_tx_in_stream()
+ * @received: what the device had received when they began
+ * @sent_at: when the last of them came, in ns
  * @armed: the device has been asked for completion interrupts, for all of them
  * @broken: the device has said what cannot be; nothing completes any more
  * @ctx: the offload context the device last saw, 0 = none; for formats that
@@ -163,6 +171,7 @@ struct sluice_txq {
 	struct sluice_tx_slot *slot;
 	void __iomem *doorbell;
 	u32 mask;
+	bool direct;
 	struct device *dev;
 	struct sluice_vector *vec;
 	struct netdev_queue *nq;
@@ -173,6 +182,11 @@ struct sluice_txq {
 	u32 tail;
 	u32 head;
 	u32 kicked;
+	u32 waiting;
+	u32 waiting_bytes;
+	u32 streak;
+	u32 received;
+	u64 sent_at;
 	bool armed;
 	bool broken;
 	u64 ctx[2];
@@ -190,6 +204,7 @@ struct sluice_txq {
  * @tx: transmit ring, NULL while closed
  * @tx_open: frames may enter @tx; changes under the tx lock only. The stack is
  *	held back by its queue's state, ndo_xdp_xmit by nothing but this
+ * @tx_timer: rings for frames of @tx that wait for others
  * @nq: the stack's transmit queue
  * @index: number of the vector and of both queues
  * @irq_name: what /proc/interrupts calls the vector's own interrupt
@@ -202,6 +217,7 @@ struct sluice_vector {
 	struct sluice_nic *nic;
 	struct sluice_rxq *rx;
 	struct sluice_txq *tx;
+	struct hrtimer tx_timer;
 	struct netdev_queue *nq;
 	u32 index;
 	char irq_name[IFNAMSIZ + 4];

@@ -23,7 +23,7 @@
 static __always_inline void sluice_rx_post(const struct sluice_dp *dp,
 					   struct sluice_rxq *q, u32 slot)
 {
-	trace_sluice_rx_post(q->vec->napi.dev, q->vec->index, slot);
+	trace_sluice_rx_post(q->vec, slot);
 	dp->rx_post(q, slot, page_pool_get_dma_addr(q->page[slot]) +
 			     XDP_PACKET_HEADROOM);
 }
@@ -217,6 +217,9 @@ sluice_rx_pass(const struct sluice_dp *dp, struct sluice_poll *p,
 		return fate;
 	skb_record_rx_queue(skb, p->v->index);
 	skb->protocol = eth_type_trans(skb, napi->dev);
+	if (dp->rx_hashes && x->hash_type)
+		skb_set_hash(skb, x->hash, x->hash_type & XDP_RSS_L4 ?
+			     PKT_HASH_TYPE_L4 : PKT_HASH_TYPE_L3);
 	if (x->flags & SLUICE_RX_CSUM_OK)
 		skb->ip_summed = CHECKSUM_UNNECESSARY;
 	if (x->flags & SLUICE_RX_VLAN)
@@ -279,9 +282,13 @@ static __always_inline void sluice_rx_single(const struct sluice_dp *dp,
 					     struct sluice_poll *p,
 					     const struct sluice_rx_cmpl *c)
 {
-	struct sluice_xdp_buff x = { .vlan_tci = c->vlan_tci, .flags = c->flags };
 	u32 fate = sluice_rx_loss(p->q, c, ETH_HLEN);
+	struct sluice_xdp_buff x;
 
+	x.hash = c->hash;
+	x.vlan_tci = c->vlan_tci;
+	x.flags = c->flags;
+	x.hash_type = c->hash_type;
 	if (likely(!fate)) {
 		sluice_rx_head(dp, p->q, c, &x);
 		p->tally[SLUICE_RX_BYTES] += c->len;
@@ -346,6 +353,8 @@ static __always_inline u32 sluice_rx_gather(const struct sluice_dp *dp,
 		return loss;
 	if (!q->chain_len) {
 		q->chain.flags = c->flags;
+		q->chain.hash = c->hash;
+		q->chain.hash_type = c->hash_type;
 		sluice_rx_head(dp, q, c, &q->chain);
 	} else {
 		sluice_rx_sync(dp, q, c);
@@ -428,8 +437,7 @@ static __always_inline void sluice_rx_doorbell(const struct sluice_dp *dp,
 
 	if (unlikely(!test_bit(SLUICE_UP, &p->v->nic->state)))
 		return;
-	trace_sluice_doorbell(p->v->napi.dev, p->v->index, false,
-			      q->head - q->kicked);
+	trace_sluice_doorbell(p->v, false, q->head - q->kicked);
 	p->tally[SLUICE_RX_DOORBELLS] += dp->rx_kick(q);
 	q->kicked = q->head;
 }
@@ -454,7 +462,7 @@ static __always_inline int sluice_rx_poll(const struct sluice_dp *dp,
 	int done = 0;
 
 	while (done < budget && dp->rx_peek(q, &c)) {
-		trace_sluice_rx_completion(p->v->napi.dev, p->v->index, &c);
+		trace_sluice_rx_completion(p->v, c.slot, c.len, c.flags);
 		sluice_rx_one(dp, p, &c);
 		q->head++;
 		done++;
@@ -468,6 +476,33 @@ static __always_inline int sluice_rx_poll(const struct sluice_dp *dp,
 	if (p->redirected)
 		xdp_do_flush();
 	return done;
+}
+
+/**
+ * sluice_rx_discard() - pass over what the device has given and NAPI has not taken
+ * @dp: descriptor format
+ * @q: the ring, with a loss for the frame of which it has gathered a part
+ *
+ * Buffers stay where they are. At most a ring full: the device may go on.
+ * Context: RTNL, NAPI is off.
+ * Return: how many frames there were.
+ */
+static __always_inline u32 sluice_rx_discard(const struct sluice_dp *dp,
+					     struct sluice_rxq *q)
+{
+	u32 frames = 0, end = q->head + q->mask + 1;
+	struct sluice_rx_cmpl c = {};
+
+	while (q->head != end && dp->rx_peek(q, &c)) {
+		bool eop = c.flags & SLUICE_RX_EOP;
+
+		/* Where a frame begins the format looks for a header. */
+		q->chain_loss = eop ? 0 : SLUICE_RX_RESET_DROP;
+		frames += eop;
+		q->head++;
+	}
+	q->chain_loss = 0;
+	return frames;
 }
 
 #endif

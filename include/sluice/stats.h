@@ -27,6 +27,7 @@
  * @SLUICE_RX_HW_ERR_DROP: loss: the device marked the frame bad
  * @SLUICE_RX_HDR_ERR: loss: what the device says of the frame's headers cannot be
  * @SLUICE_RX_XDP_PARTIAL: loss: frame without checksum or uncut, program attached
+ * @SLUICE_RX_RESET_DROP: loss: the device had given it, and the ring was emptied
  * @SLUICE_RX_DOORBELLS: writes of the doorbell (not frames)
  * @SLUICE_RX_POLLS: NAPI polls (not frames)
  * @SLUICE_RX_RING_ERR: completions that cannot be; the queue stops (not frames)
@@ -51,6 +52,7 @@ enum sluice_rx_counter {
 	SLUICE_RX_HW_ERR_DROP,
 	SLUICE_RX_HDR_ERR,
 	SLUICE_RX_XDP_PARTIAL,
+	SLUICE_RX_RESET_DROP,
 	SLUICE_RX_DOORBELLS,
 	SLUICE_RX_POLLS,
 	SLUICE_RX_RING_ERR,
@@ -72,6 +74,8 @@ enum sluice_rx_counter {
  * @SLUICE_TX_STOPS: times the queue was stopped for want of descriptors
  * @SLUICE_TX_WAKES: times it was woken
  * @SLUICE_TX_DOORBELLS: writes of the doorbell
+ * @SLUICE_TX_HELD: frames whose doorbell was left to a later frame
+ * @SLUICE_TX_TIMERS: times a timer was started that rings if there is none
  * @SLUICE_TX_TIMEOUTS: hangs seen by the stack's watchdog
  * @SLUICE_TX_RING_ERR: completions that cannot be; the queue stops
  * @SLUICE_TX_COUNTERS: how many there are
@@ -90,6 +94,8 @@ enum sluice_tx_counter {
 	SLUICE_TX_STOPS,
 	SLUICE_TX_WAKES,
 	SLUICE_TX_DOORBELLS,
+	SLUICE_TX_HELD,
+	SLUICE_TX_TIMERS,
 	SLUICE_TX_TIMEOUTS,
 	SLUICE_TX_RING_ERR,
 	SLUICE_TX_COUNTERS,
@@ -137,7 +143,7 @@ sluice_rx_stats_publish(struct sluice_rx_stats *stats, const u32 *tally)
  * @stats: counters of the queue
  * @which: the counter
  * @value: how much
- * Context: the queue's NAPI.
+ * Context: the queue's NAPI, or softirqs are off and NAPI too.
  */
 static __always_inline void
 sluice_rx_stats_add(struct sluice_rx_stats *stats, enum sluice_rx_counter which,

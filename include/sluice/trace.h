@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Tracepoints: a patched-out jump each while nobody listens. */
+/*
+ * Tracepoints: a patched-out jump each while nobody listens. They take what the
+ * datapath has in a register: an argument that must be fetched, or a variable
+ * whose address is taken, would cost every frame.
+ */
 
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM sluice
@@ -11,6 +15,8 @@
 #include <linux/tracepoint.h>
 #include <sluice/types.h>
 
+struct sluice_vector;
+
 /* For the instance of the engine that the tests in kunit/ make. */
 #if IS_ENABLED(CONFIG_KUNIT)
 #define SLUICE_EXPORT_TRACEPOINT_IF_KUNIT(name)	EXPORT_TRACEPOINT_SYMBOL_GPL(name)
@@ -19,16 +25,16 @@
 #endif
 
 TRACE_EVENT(sluice_rx_post,
-	TP_PROTO(const struct net_device *netdev, u32 queue, u32 slot),
-	TP_ARGS(netdev, queue, slot),
+	TP_PROTO(const struct sluice_vector *v, u32 slot),
+	TP_ARGS(v, slot),
 	TP_STRUCT__entry(
-		__string(name, netdev->name)
+		__string(name, v->napi.dev->name)
 		__field(u32, queue)
 		__field(u32, slot)
 	),
 	TP_fast_assign(
 		__assign_str(name);
-		__entry->queue = queue;
+		__entry->queue = v->index;
 		__entry->slot = slot;
 	),
 	TP_printk("%s rx%u slot %u", __get_str(name), __entry->queue,
@@ -36,11 +42,10 @@ TRACE_EVENT(sluice_rx_post,
 );
 
 TRACE_EVENT(sluice_rx_completion,
-	TP_PROTO(const struct net_device *netdev, u32 queue,
-		 const struct sluice_rx_cmpl *c),
-	TP_ARGS(netdev, queue, c),
+	TP_PROTO(const struct sluice_vector *v, u32 slot, u32 len, u8 flags),
+	TP_ARGS(v, slot, len, flags),
 	TP_STRUCT__entry(
-		__string(name, netdev->name)
+		__string(name, v->napi.dev->name)
 		__field(u32, queue)
 		__field(u32, slot)
 		__field(u16, len)
@@ -48,10 +53,10 @@ TRACE_EVENT(sluice_rx_completion,
 	),
 	TP_fast_assign(
 		__assign_str(name);
-		__entry->queue = queue;
-		__entry->slot = c->slot;
-		__entry->len = c->len;
-		__entry->flags = c->flags;
+		__entry->queue = v->index;
+		__entry->slot = slot;
+		__entry->len = len;
+		__entry->flags = flags;
 	),
 	TP_printk("%s rx%u slot %u len %u %s", __get_str(name), __entry->queue,
 		  __entry->slot, __entry->len,
@@ -59,42 +64,43 @@ TRACE_EVENT(sluice_rx_completion,
 				{ SLUICE_RX_EOP, "EOP" },
 				{ SLUICE_RX_VLAN, "VLAN" },
 				{ SLUICE_RX_CSUM_OK, "CSUM_OK" },
-				{ SLUICE_RX_HW_ERR, "HW_ERR" }))
+				{ SLUICE_RX_HW_ERR, "HW_ERR" },
+				{ SLUICE_RX_CHAIN_BAD, "CHAIN_BAD" },
+				{ SLUICE_RX_PARTIAL, "PARTIAL" }))
 );
 
 TRACE_EVENT(sluice_xdp_verdict,
-	TP_PROTO(const struct net_device *netdev, u32 queue, u32 verdict,
-		 u32 len),
-	TP_ARGS(netdev, queue, verdict, len),
+	TP_PROTO(const struct sluice_vector *v, u32 verdict,
+		 const struct xdp_buff *xdp),
+	TP_ARGS(v, verdict, xdp),
 	TP_STRUCT__entry(
-		__string(name, netdev->name)
+		__string(name, v->napi.dev->name)
 		__field(u32, queue)
 		__field(u32, verdict)
 		__field(u32, len)
 	),
 	TP_fast_assign(
 		__assign_str(name);
-		__entry->queue = queue;
+		__entry->queue = v->index;
 		__entry->verdict = verdict;
-		__entry->len = len;
+		__entry->len = xdp_get_buff_len(xdp);
 	),
 	TP_printk("%s rx%u verdict %u len %u", __get_str(name), __entry->queue,
 		  __entry->verdict, __entry->len)
 );
 
 TRACE_EVENT(sluice_tx_completion,
-	TP_PROTO(const struct net_device *netdev, u32 queue, u32 frames,
-		 u32 bytes),
-	TP_ARGS(netdev, queue, frames, bytes),
+	TP_PROTO(const struct sluice_vector *v, u32 frames, u32 bytes),
+	TP_ARGS(v, frames, bytes),
 	TP_STRUCT__entry(
-		__string(name, netdev->name)
+		__string(name, v->napi.dev->name)
 		__field(u32, queue)
 		__field(u32, frames)
 		__field(u32, bytes)
 	),
 	TP_fast_assign(
 		__assign_str(name);
-		__entry->queue = queue;
+		__entry->queue = v->index;
 		__entry->frames = frames;
 		__entry->bytes = bytes;
 	),
@@ -103,17 +109,17 @@ TRACE_EVENT(sluice_tx_completion,
 );
 
 TRACE_EVENT(sluice_doorbell,
-	TP_PROTO(const struct net_device *netdev, u32 queue, bool tx, u32 descs),
-	TP_ARGS(netdev, queue, tx, descs),
+	TP_PROTO(const struct sluice_vector *v, bool tx, u32 descs),
+	TP_ARGS(v, tx, descs),
 	TP_STRUCT__entry(
-		__string(name, netdev->name)
+		__string(name, v->napi.dev->name)
 		__field(u32, queue)
 		__field(bool, tx)
 		__field(u32, descs)
 	),
 	TP_fast_assign(
 		__assign_str(name);
-		__entry->queue = queue;
+		__entry->queue = v->index;
 		__entry->tx = tx;
 		__entry->descs = descs;
 	),

@@ -15,6 +15,7 @@
 #include <linux/ip.h>
 #include <linux/ipv6.h>
 #include <linux/tcp.h>
+#include <linux/udp.h>
 #include <net/ip6_checksum.h>
 #include <net/netdev_queues.h>
 #include <sluice/backend.h>
@@ -47,7 +48,7 @@ sluice_tx_put_mapped(const struct sluice_dp *dp, struct sluice_txq *q,
 }
 
 /**
- * sluice_tx_add() - map one run of bytes and describe it
+ * sluice_tx_add() - describe one run of bytes
  * @dp: descriptor format
  * @q: the ring
  * @dma: its mapping, perhaps failed
@@ -65,9 +66,49 @@ sluice_tx_add(const struct sluice_dp *dp, struct sluice_txq *q, dma_addr_t dma,
 	if (unlikely(dma_mapping_error(q->dev, dma)))
 		return -ENOMEM;
 	slot->dma = dma;
-	slot->len = len;
+	slot->len = q->direct ? 0 : len;
 	sluice_tx_put_mapped(dp, q, dma, len, o);
 	return 0;
+}
+
+/**
+ * sluice_tx_add_linear() - map the start of a frame and describe it
+ * @dp: descriptor format
+ * @q: the ring
+ * @data: where it starts
+ * @len: how long it is
+ * @o: the frame's offloads
+ * Context: tx lock; the caller has checked for room.
+ * Return: 0, or %-ENOMEM.
+ */
+static __always_inline int
+sluice_tx_add_linear(const struct sluice_dp *dp, struct sluice_txq *q,
+		     void *data, u32 len, struct sluice_tx_offload *o)
+{
+	return sluice_tx_add(dp, q, q->direct ? virt_to_phys(data) :
+			     dma_map_single(q->dev, data, len, DMA_TO_DEVICE),
+			     len, o);
+}
+
+/**
+ * sluice_tx_add_frag() - map a page fragment and describe it
+ * @dp: descriptor format
+ * @q: the ring
+ * @frag: the fragment
+ * @o: the frame's offloads
+ * Context: tx lock; the caller has checked for room.
+ * Return: 0, or %-ENOMEM.
+ */
+static __always_inline int
+sluice_tx_add_frag(const struct sluice_dp *dp, struct sluice_txq *q,
+		   const skb_frag_t *frag, struct sluice_tx_offload *o)
+{
+	u32 len = skb_frag_size(frag);
+
+	return sluice_tx_add(dp, q, q->direct ?
+			     page_to_phys(skb_frag_page(frag)) + skb_frag_off(frag) :
+			     skb_frag_dma_map(q->dev, frag, 0, len, DMA_TO_DEVICE),
+			     len, o);
 }
 
 /**
@@ -112,10 +153,12 @@ static __always_inline int sluice_tx_offload_tso(const struct sluice_dp *dp,
 {
 	const struct skb_shared_info *sinfo = skb_shinfo(skb);
 
-	o->hdr_len = skb_tcp_all_headers(skb);
+	o->hdr_len = sinfo->gso_type & SKB_GSO_UDP_L4 ?
+		     skb_transport_offset(skb) + sizeof(struct udphdr) :
+		     skb_tcp_all_headers(skb);
 	o->paylen = skb->len - o->hdr_len;
 	o->mss = sinfo->gso_size;
-	o->flags |= SLUICE_TX_TSO | SLUICE_TX_TCP;
+	o->flags |= SLUICE_TX_TSO;
 	if (sinfo->gso_type & SKB_GSO_TCPV4)
 		o->flags |= SLUICE_TX_IPV4;
 	if (sinfo->gso_type & SKB_GSO_TCP_ECN)
@@ -167,19 +210,34 @@ sluice_tx_map_frags(const struct sluice_dp *dp, struct sluice_txq *q,
 	u32 i;
 
 	for (i = 0; i < sinfo->nr_frags; i++) {
-		const skb_frag_t *frag = &sinfo->frags[i];
-		u32 len = skb_frag_size(frag);
 		int err;
 
 		if (i == sinfo->nr_frags - 1)
 			o->flags |= SLUICE_TX_LAST;
-		err = sluice_tx_add(dp, q, skb_frag_dma_map(q->dev, frag, 0, len,
-							    DMA_TO_DEVICE),
-				    len, o);
+		err = sluice_tx_add_frag(dp, q, &sinfo->frags[i], o);
 		if (unlikely(err))
 			return err;
 	}
 	return 0;
+}
+
+/**
+ * sluice_tx_push() - write a frame's header in front of it
+ * @dp: descriptor format
+ * @q: the ring
+ * @data: where the frame begins
+ * @headroom: bytes in front of it that are ours to write
+ * @o: the frame's offloads; how long the header is goes there too
+ *
+ * A descriptor less, and the device finds all it needs in one place.
+ * Context: tx lock.
+ */
+static __always_inline void
+sluice_tx_push(const struct sluice_dp *dp, struct sluice_txq *q, void *data,
+	       u32 headroom, struct sluice_tx_offload *o)
+{
+	if (dp->tx_push)
+		o->pushed = dp->tx_push(q, q->tail, data, headroom, o);
 }
 
 /**
@@ -189,8 +247,8 @@ sluice_tx_map_frags(const struct sluice_dp *dp, struct sluice_txq *q,
  * @o: the frame's offloads
  * @kind: who owns it
  *
- * The context takes a slot of its own only if the device has not seen it; the
- * frame's first slot carries the owner either way.
+ * The context takes a slot of its own only if the device has not seen it and it
+ * is not in front of the frame; the first slot carries the owner either way.
  * Context: tx lock.
  * Return: the frame's first slot.
  */
@@ -203,7 +261,7 @@ sluice_tx_begin(const struct sluice_dp *dp, struct sluice_txq *q,
 	first->kind = kind;
 	first->len = 0;
 	first->done = false;
-	if (dp->tx_ctx(q, q->tail, o))
+	if (!o->pushed && dp->tx_ctx(q, q->tail, o))
 		q->tail++;
 	return first;
 }
@@ -225,6 +283,28 @@ static __always_inline void sluice_tx_abort(struct sluice_txq *q, u32 start)
 }
 
 /**
+ * sluice_tx_push_skb() - write an skb's header in front of it
+ * @dp: descriptor format
+ * @q: the ring
+ * @skb: the frame
+ * @o: its offloads
+ *
+ * Not if a clone has the same headroom: it may be under way with another header.
+ * Nor is one written again that the device may be reading, of an skb that is sent
+ * several times at once, as by pktgen; but for the constant, which it stays.
+ * Context: tx lock.
+ */
+static __always_inline void
+sluice_tx_push_skb(const struct sluice_dp *dp, struct sluice_txq *q,
+		   struct sk_buff *skb, struct sluice_tx_offload *o)
+{
+	if (!dp->tx_push || skb_header_cloned(skb) ||
+	    (o->flags & SLUICE_TX_CSUM && skb_shared(skb)))
+		return;
+	sluice_tx_push(dp, q, skb->data, skb_headroom(skb), o);
+}
+
+/**
  * sluice_tx_map_skb() - describe an skb
  * @dp: descriptor format
  * @q: the ring
@@ -238,16 +318,17 @@ sluice_tx_map_skb(const struct sluice_dp *dp, struct sluice_txq *q,
 		  struct sk_buff *skb, struct sluice_tx_offload *o)
 {
 	struct skb_shared_info *sinfo = skb_shinfo(skb);
-	u32 start = q->tail, head = skb_headlen(skb);
 	struct sluice_tx_slot *first;
+	u32 start = q->tail;
 	int err;
 
+	sluice_tx_push_skb(dp, q, skb, o);
 	first = sluice_tx_begin(dp, q, o, SLUICE_TX_SKB);
 	first->skb = skb;
 	if (!sinfo->nr_frags)
 		o->flags |= SLUICE_TX_LAST;
-	err = sluice_tx_add(dp, q, dma_map_single(q->dev, skb->data, head,
-						  DMA_TO_DEVICE), head, o);
+	err = sluice_tx_add_linear(dp, q, skb->data - o->pushed,
+				   o->pushed + skb_headlen(skb), o);
 	if (likely(!err))
 		err = sluice_tx_map_frags(dp, q, sinfo, o);
 	if (unlikely(err)) {
@@ -271,9 +352,10 @@ static __always_inline void sluice_tx_doorbell(const struct sluice_dp *dp,
 {
 	if (q->kicked == q->tail)
 		return;
-	trace_sluice_doorbell(q->vec->napi.dev, q->vec->index, true,
-			      q->tail - q->kicked);
+	trace_sluice_doorbell(q->vec, true, q->tail - q->kicked);
 	q->kicked = q->tail;
+	q->waiting = 0;
+	q->waiting_bytes = 0;
 	if (dp->tx_kick(q))
 		sluice_tx_stats_add(q->stats, SLUICE_TX_DOORBELLS, 1);
 }
@@ -373,8 +455,7 @@ static __always_inline bool sluice_tx_clean(const struct sluice_dp *dp,
 	if (!done.frames)
 		return false;
 	WRITE_ONCE(q->head, head);
-	trace_sluice_tx_completion(q->vec->napi.dev, q->vec->index, done.frames,
-				   done.bytes);
+	trace_sluice_tx_completion(q->vec, done.frames, done.bytes);
 	sluice_tx_stats_add(q->stats, SLUICE_TX_COMPLETED, done.frames);
 	sluice_tx_stats_add(q->stats, SLUICE_TX_PACKETS, done.packets);
 	sluice_tx_stats_add(q->stats, SLUICE_TX_BYTES, done.bytes);
@@ -439,6 +520,122 @@ static inline bool sluice_tx_drop(struct sluice_txq *q, struct sk_buff *skb,
 }
 
 /**
+ * SLUICE_TX_STREAM - frames in close succession that make a stream
+ *
+ * As many go at once when a stream begins, and each time it is interrupted; so
+ * does a burst that is no longer, which somebody may wait for.
+ */
+#define SLUICE_TX_STREAM	8
+
+/**
+ * SLUICE_TX_WORTH - frames for which it is worth to wait
+ *
+ * If fewer come in the time that one may wait there is little to gain.
+ */
+#define SLUICE_TX_WORTH		4
+
+/**
+ * sluice_tx_received() - how much the device has received
+ * @nic: the device, up
+ *
+ * Of all vectors: the answer to a frame may come through another one.
+ * Context: a tx lock of the device.
+ * Return: buffers, modulo 2^32; of interest is only whether it changes.
+ */
+static __always_inline u32 sluice_tx_received(const struct sluice_nic *nic)
+{
+	u32 i, sum = 0;
+
+	for (i = 0; i < nic->nvec; i++)
+		sum += READ_ONCE(nic->vec[i]->rx->head);
+	return sum;
+}
+
+/**
+ * sluice_tx_in_stream() - is a frame one of many, for which nobody waits?
+ * @nic: the device
+ * @q: the ring
+ *
+ * A stream is one way and close: whoever gets answers may be waiting for one,
+ * and whoever sends now and then shall not be the slower for it.
+ * Context: tx lock.
+ * Return: true if enough frames came before this one in close succession while
+ * nothing was received.
+ */
+static __always_inline bool sluice_tx_in_stream(struct sluice_nic *nic,
+						struct sluice_txq *q)
+{
+	u64 gap = NSEC_PER_USEC / SLUICE_TX_WORTH *
+		  READ_ONCE(nic->tx_aggr.time_usecs);
+	u64 now = local_clock();
+	u32 received;
+
+	if (now - q->sent_at > gap)
+		q->streak = 0;
+	q->sent_at = now;
+	if (q->streak++ < SLUICE_TX_STREAM)
+		return false;
+	received = sluice_tx_received(nic);
+	if (likely(received == q->received))
+		return true;
+	q->received = received;
+	q->streak = 0;
+	return false;
+}
+
+/**
+ * sluice_tx_is_urgent() - shall a frame go at once, stream or not?
+ * @q: the ring
+ * @skb: the frame
+ *
+ * A stopped queue (BQL) sends no frame that could ring; what softirqs send is an
+ * answer or due now; netpoll's, which come with interrupts off and BH as they
+ * were, may be a dying kernel's last words; and the time that is stamped shall be
+ * that of sending.
+ * Context: tx lock.
+ * Return: true if it shall.
+ */
+static __always_inline bool sluice_tx_is_urgent(const struct sluice_txq *q,
+						const struct sk_buff *skb)
+{
+	return netif_xmit_stopped(q->nq) || in_serving_softirq() ||
+	       in_hardirq() || !in_softirq() || oops_in_progress ||
+	       skb_shinfo(skb)->tx_flags & SKBTX_ANY_TSTAMP;
+}
+
+/**
+ * sluice_tx_hold() - leave a frame's doorbell to one that comes soon
+ * @q: the ring
+ * @skb: the frame
+ *
+ * The timer is left alone when a doorbell rings before it, so it costs once in
+ * its time and not once a doorbell. It may so ring early, never late.
+ * Context: tx lock.
+ * Return: true if another frame or the timer will ring.
+ */
+static __always_inline bool sluice_tx_hold(struct sluice_txq *q,
+					   const struct sk_buff *skb)
+{
+	struct sluice_vector *v = q->vec;
+	struct sluice_nic *nic = v->nic;
+
+	if (q->waiting >= READ_ONCE(nic->tx_aggr.max_frames) ||
+	    q->waiting_bytes >= READ_ONCE(nic->tx_aggr.max_bytes))
+		return false;
+	if (!sluice_tx_in_stream(nic, q) || sluice_tx_is_urgent(q, skb))
+		return false;
+	sluice_tx_stats_add(q->stats, SLUICE_TX_HELD, 1);
+	if (hrtimer_is_queued(&v->tx_timer))
+		return true;
+	sluice_tx_stats_add(q->stats, SLUICE_TX_TIMERS, 1);
+	hrtimer_start(&v->tx_timer,
+		      ns_to_ktime(NSEC_PER_USEC *
+				  READ_ONCE(nic->tx_aggr.time_usecs)),
+		      HRTIMER_MODE_REL_PINNED_SOFT);
+	return true;
+}
+
+/**
  * sluice_tx_commit() - account for a described skb and stop ahead of need
  * @q: the ring
  * @skb: the frame
@@ -451,12 +648,14 @@ static __always_inline bool sluice_tx_commit(struct sluice_txq *q,
 	bool kick = __netdev_tx_sent_queue(q->nq, skb->len, netdev_xmit_more());
 
 	skb_tx_timestamp(skb);
+	q->waiting++;
+	q->waiting_bytes += skb->len;
 	if (unlikely(sluice_txq_room(q) < SLUICE_TX_WORST)) {
 		netif_tx_stop_queue(q->nq);
 		sluice_tx_stats_add(q->stats, SLUICE_TX_STOPS, 1);
 		return true;
 	}
-	return kick;
+	return kick && !sluice_tx_hold(q, skb);
 }
 
 /**

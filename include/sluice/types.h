@@ -85,27 +85,35 @@ enum sluice_rx_flags {
  * @off: offset of the data in the buffer: %XDP_PACKET_HEADROOM, or up to
  *	&sluice_dp.rx_hdr_len less in all but the first buffer of a frame
  * @len: bytes written, as the device says; not yet bounded
+ * @hash: the device's hash of the frame's flow, valid with @hash_type
  * @vlan_tci: tag control information, valid with %SLUICE_RX_VLAN
  * @flags: &enum sluice_rx_flags
+ * @hash_type: what went into @hash, of &enum xdp_rss_hash_type; 0 = there is none
  */
 struct sluice_rx_cmpl {
 	u32 slot;
 	u32 len;
-	u16 off;
+	u32 hash;
 	u16 vlan_tci;
 	u8 flags;
+	u8 hash_type;
+	u16 off;
 };
 
 /**
  * struct sluice_xdp_buff - xdp_buff with the descriptor's metadata behind it
  * @xdp: what the program sees; first, as metadata kfuncs are handed its address
+ * @hash: hash of the frame's flow
  * @vlan_tci: the stripped tag
  * @flags: &enum sluice_rx_flags of all the frame's descriptors
+ * @hash_type: what went into @hash, or 0
  */
 struct sluice_xdp_buff {
 	struct xdp_buff xdp;
+	u32 hash;
 	u16 vlan_tci;
 	u8 flags;
+	u8 hash_type;
 };
 
 static_assert(offsetof(struct sluice_xdp_buff, xdp) == 0);
@@ -113,7 +121,8 @@ static_assert(offsetof(struct sluice_xdp_buff, xdp) == 0);
 /**
  * enum sluice_tx_flags - offloads a frame asks for
  * @SLUICE_TX_CSUM: fill in the L4 checksum
- * @SLUICE_TX_TSO: cut into segments of &sluice_tx_offload.mss
+ * @SLUICE_TX_TSO: cut into segments of &sluice_tx_offload.mss: TCP's, or UDP's of a
+ *	datagram each if %SLUICE_TX_TCP is not set
  * @SLUICE_TX_IPV4: the L3 header is IPv4 (its checksum is part of TSO)
  * @SLUICE_TX_TCP: the L4 header is TCP
  * @SLUICE_TX_VLAN: insert &sluice_tx_offload.vlan_tci
@@ -140,6 +149,7 @@ enum sluice_tx_flags {
  * @csum_off: offset of the L4 checksum field from the start of the frame
  * @hdr_len: bytes of headers up to the payload, with %SLUICE_TX_TSO
  * @flags: &enum sluice_tx_flags
+ * @pushed: bytes that &sluice_dp.tx_push has written in front of the frame
  */
 struct sluice_tx_offload {
 	u32 paylen;
@@ -150,6 +160,7 @@ struct sluice_tx_offload {
 	u16 csum_off;
 	u16 hdr_len;
 	u8 flags;
+	u8 pushed;
 };
 
 /**

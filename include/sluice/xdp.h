@@ -62,8 +62,7 @@ sluice_xdp_run(struct sluice_poll *p, struct sluice_xdp_buff *x)
 	if (unlikely(xdp_buff_has_frags(xdp) && !p->prog->aux->xdp_has_frags))
 		return SLUICE_RX_XDP_NO_FRAGS;
 	act = bpf_prog_run_xdp(p->prog, xdp);
-	trace_sluice_xdp_verdict(netdev, p->v->index, act,
-				 xdp_get_buff_len(xdp));
+	trace_sluice_xdp_verdict(p->v, act, xdp);
 	switch (act) {
 	case XDP_PASS:
 		return SLUICE_RX_PASSED;
@@ -156,13 +155,14 @@ sluice_xdpf_put_own(const struct sluice_dp *dp, struct sluice_txq *q,
 		    struct xdp_frame *xdpf, struct sluice_tx_offload *o)
 {
 	struct skb_shared_info *sinfo = xdp_get_shared_info_from_frame(xdpf);
-	struct page *page = virt_to_head_page(xdpf->data);
+	void *start = xdpf->data - o->pushed;
+	struct page *page = virt_to_head_page(start);
 	dma_addr_t dma = page_pool_get_dma_addr(page);
 	u32 i, n = xdp_frame_has_frags(xdpf) ? sinfo->nr_frags : 0;
 
 	o->flags = n ? 0 : SLUICE_TX_LAST;
-	sluice_xdpf_put_mapped(dp, q, dma + (xdpf->data - page_address(page)),
-			       xdpf->len, o);
+	sluice_xdpf_put_mapped(dp, q, dma + (start - page_address(page)),
+			       o->pushed + xdpf->len, o);
 	for (i = 0; i < n; i++) {
 		const skb_frag_t *frag = &sinfo->frags[i];
 
@@ -190,9 +190,8 @@ sluice_xdpf_map_foreign(const struct sluice_dp *dp, struct sluice_txq *q,
 	int err;
 
 	o->flags = frags ? 0 : SLUICE_TX_LAST;
-	err = sluice_tx_add(dp, q, dma_map_single(q->dev, xdpf->data, xdpf->len,
-						  DMA_TO_DEVICE),
-			    xdpf->len, o);
+	err = sluice_tx_add_linear(dp, q, xdpf->data - o->pushed,
+				   o->pushed + xdpf->len, o);
 	if (unlikely(err) || !frags)
 		return err;
 	return sluice_tx_map_frags(dp, q, xdp_get_shared_info_from_frame(xdpf),
@@ -222,6 +221,7 @@ sluice_xdpf_queue(const struct sluice_dp *dp, struct sluice_txq *q,
 				 sluice_xdpf_descs(xdpf))
 		return -ENOSPC;
 	sluice_xdpf_pad(xdpf, dp->tx_min_len);
+	sluice_tx_push(dp, q, xdpf->data, xdpf->headroom, &o);
 	first = sluice_tx_begin(dp, q, &o, kind);
 	if (kind == SLUICE_TX_XDP_TX) {
 		sluice_xdpf_put_own(dp, q, xdpf, &o);
@@ -340,7 +340,9 @@ sluice_xdp_redirect(struct sluice_poll *p, struct xdp_buff *xdp)
  * @frames: the frames
  * @flags: %XDP_XMIT_FLUSH
  *
- * Works whenever the interface is up, with or without a program of its own.
+ * Works whenever the interface is up, with or without a program of its own. The
+ * number of vectors may change meanwhile: they stay, with and without a ring, and
+ * only under the lock is known which it is.
  * Context: BH off, any CPU.
  * Return: how many were taken, or negative errno if none could be; the caller
  * frees the rest.
@@ -351,7 +353,7 @@ static __always_inline int sluice_xdp_xmit(const struct sluice_dp *dp,
 {
 	struct sluice_nic *nic = netdev_priv(netdev);
 	u32 cpu = smp_processor_id(), sent;
-	struct sluice_vector *v = nic->vec[cpu % nic->nvec];
+	struct sluice_vector *v = nic->vec[cpu % READ_ONCE(nic->nvec)];
 
 	if (unlikely(flags & ~XDP_XMIT_FLAGS_MASK))
 		return -EINVAL;

@@ -49,6 +49,16 @@ def outside_hw(name):
     return not name.startswith("src/hw/")
 
 
+def core(name):
+    """Code that serves every backend."""
+    return name.startswith(("include/sluice/", "src/")) and outside_hw(name)
+
+
+def core_without_boards(name):
+    """Of these, what does not pick a board for a device either."""
+    return core(name) and name not in ("include/sluice/boards.h", "src/pci.c")
+
+
 RULES = [
     Rule(re.compile(r"^[ \t]*#[ \t]*(?:if|ifdef|ifndef|elif)\b", re.MULTILINE), c_file,
          "is a conditional in a .c file: half of the code is never compiled by the reader",
@@ -69,17 +79,29 @@ RULES = [
     Rule(re.compile(r"\b(?:(?:read|write)[bwlq](?:_relaxed)?|io(?:read|write)(?:8|16|32|64)\w*)"
                     r"(?=\s*\()"), outside_hw,
          "accesses a register outside src/hw", "add an operation to the backend"),
+    Rule(re.compile(r"\b(?:struct\s+)?virtqueue\w*|\bvring_\w*virtqueue\w*"), driver,
+         "is the kernel's own driver of rings, but the engine owns them",
+         "describe the format in a *_dp.c"),
 ]
 # Written so that this file does not match itself.
 UNFINISHED = re.compile(r"\b(?:TO[D]O|FIX[M]E|XX[X]|HAC[K])\b")
 
 
-def apply_rules(root, path):
+def backend_rules(root):
+    """The core names no backend: these are called as their files are, or as the kernel's are."""
+    names = {path.stem.split("_")[0] for path in report.sources(root, "src/hw/*.c")}
+    names = "|".join(sorted(names | {"virtio", "vring"}))
+    why, remedy = "names a backend in the core", "add an operation to the backend"
+    return [Rule(re.compile(rf"\b(?:{names})_\w*", re.IGNORECASE), core, why, remedy),
+            Rule(re.compile(rf"\bsluice_(?:{names})_\w*"), core_without_boards, why, remedy)]
+
+
+def apply_rules(rules, root, path):
     """The findings of the code rules in one C file."""
     name = str(path.relative_to(root))
     text = path.read_text(encoding="utf-8")
     code = c_source.TOKEN.sub(c_source.blank, text)
-    for rule in RULES:
+    for rule in rules:
         if not rule.scope(name):
             continue
         for match in rule.pattern.finditer(code):
@@ -114,8 +136,9 @@ def check(options):
     """Check the code rules on C files and the others on every file."""
     root, findings = options.root, []
     c_files = report.sources(root, "include/**/*.h", "src/**/*.[ch]", "kunit/**/*.[ch]")
+    rules = RULES + backend_rules(root)
     for path in c_files:
-        findings.extend(apply_rules(root, path))
+        findings.extend(apply_rules(rules, root, path))
     for path in text_files(root):
         findings.extend(check_text(path))
     return report.Report(len(c_files), "C files", findings)

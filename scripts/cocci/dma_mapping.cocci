@@ -10,7 +10,7 @@ expression dp, q;
 identifier map =~ "^(dma_map_(single|page|single_attrs|page_attrs|resource)|skb_frag_dma_map)$";
 position p;
 @@
-sluice_tx_add(dp, q, map@p(...), ...)
+sluice_tx_add(dp, q, <+... map@p(...) ...+>, ...)
 
 @tested@
 expression dma, dev;

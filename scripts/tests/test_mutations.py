@@ -84,7 +84,8 @@ def exists(test):
 def test_expected_places_exist():
     known = {"", *kunit_tests()}
     assert [m.kunit for m in MUTATIONS if m.kunit not in known] == []
-    assert [test for m in MUTATIONS for test in m.guest if not exists(test)] == []
+    assert [test for m in MUTATIONS for test in m.guest
+            if not test.startswith("--nic=") and not exists(test)] == []
 
 
 @pytest.mark.parametrize("text, message", [

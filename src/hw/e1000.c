@@ -230,18 +230,20 @@ static int e1000_reset(struct sluice_nic *nic)
 	return 0;
 }
 
-static int e1000_get_coalesce(struct sluice_nic *nic, u32 *usecs)
+static void e1000_get_coalesce(struct sluice_nic *nic, u32 queue,
+			       struct ethtool_coalesce *ec)
 {
-	if (nic->board->quirks & E1000_QUIRK_NO_ITR)
-		return -EOPNOTSUPP;
-	*usecs = e1000_hw(nic)->itr_usecs;
-	return 0;
+	if (!(nic->board->quirks & E1000_QUIRK_NO_ITR))
+		ec->rx_coalesce_usecs = e1000_hw(nic)->itr_usecs;
 }
 
-static int e1000_set_coalesce(struct sluice_nic *nic, u32 usecs,
+static int e1000_set_coalesce(struct sluice_nic *nic, u32 queue,
+			      const struct ethtool_coalesce *ec,
 			      struct netlink_ext_ack *extack)
 {
-	if (nic->board->quirks & E1000_QUIRK_NO_ITR) {
+	u32 usecs = ec->rx_coalesce_usecs;
+
+	if (usecs && nic->board->quirks & E1000_QUIRK_NO_ITR) {
 		NL_SET_ERR_MSG_FMT_MOD(extack,
 				       "the %s has no interrupt throttle register",
 				       nic->board->name);
@@ -358,6 +360,7 @@ static const struct sluice_hw_ops e1000_ops = {
 		.engine		= &sluice_e1000_engine,		\
 		.quirks		= _quirks,			\
 		.hw_size	= sizeof(struct e1000_hw),	\
+		.max_vectors	= 1,				\
 		.max_ring	= E1000_MAX_RING,		\
 		.max_mtu	= E1000_MAX_MTU,		\
 		.max_linear_mtu	= SLUICE_XDP_LINEAR_MTU,	\

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* virtio-net over PCI: probe, negotiate, start, stop, interrupts and link. */
 
+#include <kunit/visibility.h>
+#include <linux/dma-map-ops.h>
 #include <linux/etherdevice.h>
 #include <linux/iommu.h>
 #include <linux/iopoll.h>
+#include <linux/swiotlb.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_ring.h>
 #include <sluice/boards.h>
@@ -25,19 +28,28 @@
 				 BIT_ULL(VIRTIO_NET_F_CTRL_MAC_ADDR) | \
 				 BIT_ULL(VIRTIO_NET_F_CTRL_GUEST_OFFLOADS) | \
 				 BIT_ULL(VIRTIO_NET_F_GUEST_ANNOUNCE) | \
-				 BIT_ULL(VIRTIO_NET_F_MQ))
+				 BIT_ULL(VIRTIO_NET_F_NOTF_COAL) | \
+				 BIT_ULL(VIRTIO_NET_F_VQ_NOTF_COAL) | \
+				 BIT_ULL(VIRTIO_NET_F_MQ) | \
+				 BIT_ULL(VIRTIO_NET_F_RSS) | \
+				 BIT_ULL(VIRTIO_NET_F_HASH_REPORT))
 #define VNET_OFFLOAD_FEATURES	(BIT_ULL(VIRTIO_NET_F_CSUM) | \
 				 BIT_ULL(VIRTIO_NET_F_HOST_TSO4) | \
 				 BIT_ULL(VIRTIO_NET_F_HOST_TSO6) | \
 				 BIT_ULL(VIRTIO_NET_F_HOST_ECN) | \
+				 BIT_ULL(VIRTIO_NET_F_HOST_USO) | \
 				 BIT_ULL(VIRTIO_NET_F_GUEST_CSUM) | \
 				 BIT_ULL(VIRTIO_NET_F_GUEST_TSO4) | \
 				 BIT_ULL(VIRTIO_NET_F_GUEST_TSO6) | \
-				 BIT_ULL(VIRTIO_NET_F_GUEST_ECN))
+				 BIT_ULL(VIRTIO_NET_F_GUEST_ECN) | \
+				 BIT_ULL(VIRTIO_NET_F_GUEST_USO4) | \
+				 BIT_ULL(VIRTIO_NET_F_GUEST_USO6))
 #define VNET_FEATURES		(BIT_ULL(VIRTIO_F_VERSION_1) | \
 				 BIT_ULL(VIRTIO_F_ACCESS_PLATFORM) | \
 				 BIT_ULL(VIRTIO_F_ORDER_PLATFORM) | \
 				 BIT_ULL(VIRTIO_F_RING_PACKED) | \
+				 BIT_ULL(VIRTIO_F_IN_ORDER) | \
+				 BIT_ULL(VIRTIO_F_NOTIFICATION_DATA) | \
 				 BIT_ULL(VIRTIO_F_RING_RESET) | \
 				 BIT_ULL(VIRTIO_RING_F_EVENT_IDX) | \
 				 BIT_ULL(VIRTIO_NET_F_MAC) | \
@@ -66,7 +78,7 @@ static int vnet_silence(struct sluice_nic *nic)
 				 false, mdev);
 }
 
-static int vnet_negotiate(struct sluice_nic *nic)
+int vnet_negotiate(struct sluice_nic *nic)
 {
 	struct vnet_hw *hw = vnet_hw(nic);
 
@@ -79,6 +91,7 @@ static int vnet_negotiate(struct sluice_nic *nic)
 		return 0;
 	return -EOPNOTSUPP;
 }
+EXPORT_SYMBOL_IF_KUNIT(vnet_negotiate);
 
 static int vnet_reset(struct sluice_nic *nic)
 {
@@ -110,7 +123,8 @@ static void vnet_send_pairs(struct sluice_nic *nic)
 {
 	__le16 pairs = cpu_to_le16(nic->nvec);
 
-	if (vnet_has(nic, VIRTIO_NET_F_MQ))
+	/* RSS has a number of pairs of its own, and ends with this command. */
+	if (vnet_has(nic, VIRTIO_NET_F_MQ) && !vnet_has(nic, VIRTIO_NET_F_RSS))
 		vnet_command(nic, VIRTIO_NET_CTRL_MQ,
 			     VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET, &pairs,
 			     sizeof(pairs));
@@ -121,8 +135,10 @@ static void vnet_run(struct sluice_nic *nic)
 {
 	vnet_add_status(nic, VIRTIO_CONFIG_S_DRIVER_OK);
 	vnet_send_pairs(nic);
+	vnet_rss_start(nic);
 	vnet_filter_start(nic);
 	vnet_offload_start(nic);
+	vnet_coalesce_start(nic);
 	vnet_show_buffers(nic);
 }
 
@@ -150,7 +166,7 @@ static irqreturn_t vnet_irq_queue(int irq, void *data)
 	return IRQ_HANDLED;
 }
 
-static irqreturn_t vnet_irq(int irq, void *data)
+irqreturn_t vnet_irq(int irq, void *data)
 {
 	struct sluice_nic *nic = data;
 	u8 isr;
@@ -169,6 +185,7 @@ static irqreturn_t vnet_irq(int irq, void *data)
 		schedule_work(&nic->link_work);
 	return vnet_irq_queue(irq, nic->vec[0]);
 }
+EXPORT_SYMBOL_IF_KUNIT(vnet_irq);
 
 /* Link */
 
@@ -178,16 +195,24 @@ static u16 vnet_read_status(struct sluice_nic *nic)
 	       ioread16(vnet_config(nic, status)) : VIRTIO_NET_S_LINK_UP;
 }
 
-static void vnet_read_link(struct sluice_nic *nic, struct sluice_link *link)
+/* A speed or duplex that cannot be is unknown. */
+void vnet_read_link(struct sluice_nic *nic, struct sluice_link *link)
 {
+	u32 speed, duplex;
+
 	link->up = vnet_read_status(nic) & VIRTIO_NET_S_LINK_UP;
 	link->speed = SPEED_UNKNOWN;
 	link->duplex = DUPLEX_UNKNOWN;
 	if (!vnet_has(nic, VIRTIO_NET_F_SPEED_DUPLEX))
 		return;
-	link->speed = ioread32(vnet_config(nic, speed));
-	link->duplex = ioread8(vnet_config(nic, duplex));
+	speed = ioread32(vnet_config(nic, speed));
+	duplex = ioread8(vnet_config(nic, duplex));
+	if (ethtool_validate_speed(speed))
+		link->speed = speed;
+	if (ethtool_validate_duplex(duplex))
+		link->duplex = duplex;
 }
+EXPORT_SYMBOL_IF_KUNIT(vnet_read_link);
 
 /* After a migration the neighbours must learn where the address is now. */
 static void vnet_announce(struct sluice_nic *nic)
@@ -200,7 +225,7 @@ static void vnet_announce(struct sluice_nic *nic)
 		     NULL, 0);
 }
 
-static void vnet_link(struct sluice_nic *nic, struct sluice_link *link)
+void vnet_link(struct sluice_nic *nic, struct sluice_link *link)
 {
 	u8 status = vp_modern_get_status(&vnet_hw(nic)->mdev);
 
@@ -209,6 +234,7 @@ static void vnet_link(struct sluice_nic *nic, struct sluice_link *link)
 	vnet_announce(nic);
 	vnet_read_link(nic, link);
 }
+EXPORT_SYMBOL_IF_KUNIT(vnet_link);
 
 static int vnet_get_link_ksettings(struct sluice_nic *nic,
 				   struct ethtool_link_ksettings *ks)
@@ -260,6 +286,41 @@ static int vnet_probe_mtu(struct sluice_nic *nic)
 	return 0;
 }
 
+/**
+ * struct vnet_field - where the field ends that comes with a feature
+ * @feature: the feature
+ * @end: offset in the device's configuration
+ */
+struct vnet_field {
+	u32 feature;
+	u32 end;
+};
+
+/* Those of RSS are looked at by vnet_rss_probe(). */
+static const struct vnet_field vnet_fields[] = {
+	{ VIRTIO_NET_F_MAC, offsetofend(struct virtio_net_config, mac) },
+	{ VIRTIO_NET_F_STATUS, offsetofend(struct virtio_net_config, status) },
+	{ VIRTIO_NET_F_MQ,
+	  offsetofend(struct virtio_net_config, max_virtqueue_pairs) },
+	{ VIRTIO_NET_F_MTU, offsetofend(struct virtio_net_config, mtu) },
+	{ VIRTIO_NET_F_SPEED_DUPLEX, offsetofend(struct virtio_net_config, duplex) },
+};
+
+/* Features without their fields: behind the last one there may be no memory. */
+static u64 vnet_features_without_field(const struct virtio_pci_modern_device *mdev)
+{
+	u64 without = 0;
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(vnet_fields); i++)
+		if (vnet_fields[i].end > mdev->device_len)
+			without |= BIT_ULL(vnet_fields[i].feature);
+	if (mdev->common_len <
+	    offsetofend(struct virtio_pci_modern_common_cfg, queue_reset))
+		without |= BIT_ULL(VIRTIO_F_RING_RESET);
+	return without;
+}
+
 /* The device takes guest-physical addresses, the DMA API would hand out others. */
 static int vnet_check_iommu(struct sluice_nic *nic)
 {
@@ -270,15 +331,36 @@ static int vnet_check_iommu(struct sluice_nic *nic)
 			     "bypasses its IOMMU: start it with iommu_platform=on, or us with iommu=pt\n");
 }
 
-static void vnet_probe_features(struct sluice_nic *nic)
+/* Without ACCESS_PLATFORM the DMA API hands out physical addresses, at the price
+ * of two calls a frame. They do something only where it was told to bounce, or
+ * where caches have to be written back first.
+ */
+static bool vnet_is_direct(struct sluice_nic *nic)
+{
+	struct device *dev = &nic->pdev->dev;
+
+	return !(vnet_hw(nic)->offered & BIT_ULL(VIRTIO_F_ACCESS_PLATFORM)) &&
+	       dev_is_dma_coherent(dev) && !is_swiotlb_force_bounce(dev);
+}
+
+void vnet_probe_features(struct sluice_nic *nic)
 {
 	struct vnet_hw *hw = vnet_hw(nic);
 
-	hw->offered = vp_modern_get_features(&hw->mdev) & VNET_FEATURES;
+	hw->offered = vp_modern_get_features(&hw->mdev) & VNET_FEATURES &
+		      ~vnet_features_without_field(&hw->mdev);
 	if (!(hw->offered & BIT_ULL(VIRTIO_NET_F_CTRL_VQ)))
 		hw->offered &= ~VNET_CTRL_FEATURES;
+	nic->direct = vnet_is_direct(nic);
 	vnet_offload_probe(nic);
+	vnet_rss_probe(nic);
+	/* Who rings for another's queue, see vnet_notify_all(), cannot say how far that
+	 * one is: its owner may be ahead by then.
+	 */
+	if (hw->offered & BIT_ULL(VIRTIO_NET_F_RSS))
+		hw->offered &= ~BIT_ULL(VIRTIO_F_NOTIFICATION_DATA);
 }
+EXPORT_SYMBOL_IF_KUNIT(vnet_probe_features);
 
 static int vnet_probe_transport(struct sluice_nic *nic)
 {
@@ -328,15 +410,16 @@ static int vnet_probe_queues(struct sluice_nic *nic)
 	struct vnet_hw *hw = vnet_hw(nic);
 	u32 i, size, pairs = 1;
 
-	if (vnet_has(nic, VIRTIO_NET_F_MQ))
+	if (vnet_has(nic, VIRTIO_NET_F_MQ) || vnet_has(nic, VIRTIO_NET_F_RSS))
 		pairs = ioread16(vnet_config(nic, max_virtqueue_pairs));
-	if (!pairs || pairs > VIRTIO_NET_CTRL_MQ_VQ_PAIRS_MAX)
+	/* Behind them is the control queue, and queues have numbers of two bytes. */
+	if (!pairs || 2 * pairs > U16_MAX)
 		return dev_err_probe(&nic->pdev->dev, -EINVAL,
 				     "the device claims to have %u pairs of queues\n",
 				     pairs);
 	vnet_probe_vectors(nic, pairs);
 	for (i = 0; i < 2 * nic->max_vec; i++) {
-		hw->doorbell[i] = vp_modern_map_vq_notify(&hw->mdev, i, NULL);
+		hw->doorbell[i] = vnet_map_doorbell(nic, i);
 		if (!hw->doorbell[i])
 			return dev_err_probe(&nic->pdev->dev, -EINVAL,
 					     "queue %u cannot be notified\n", i);
@@ -362,11 +445,24 @@ static int vnet_probe_rings(struct sluice_nic *nic)
 	return 0;
 }
 
+/* What a device says of itself, within bounds. */
+int vnet_probe_config(struct sluice_nic *nic)
+{
+	int err = vnet_probe_rings(nic) ?: vnet_probe_mtu(nic);
+
+	if (!err)
+		vnet_probe_address(nic);
+	return err;
+}
+EXPORT_SYMBOL_IF_KUNIT(vnet_probe_config);
+
 static void vnet_remove(struct sluice_nic *nic)
 {
 	vnet_filter_remove(nic);
+	vnet_coalesce_remove(nic);
 	vnet_silence(nic);
 	vnet_ctrl_remove(nic);
+	vnet_unmap_doorbells(nic);
 	vp_modern_remove(&vnet_hw(nic)->mdev);
 }
 
@@ -375,10 +471,9 @@ static int vnet_probe(struct sluice_nic *nic)
 	int err;
 
 	vnet_filter_init(nic);
-	err = vnet_probe_transport(nic) ?: vnet_probe_rings(nic) ?:
-	      vnet_probe_mtu(nic);
+	vnet_coalesce_init(nic);
+	err = vnet_probe_transport(nic) ?: vnet_probe_config(nic);
 	if (!err) {
-		vnet_probe_address(nic);
 		vnet_filter_probe(nic);
 		return 0;
 	}
@@ -401,11 +496,16 @@ static const struct sluice_hw_ops vnet_ops = {
 	.link			= vnet_link,
 	.set_rx_mode		= vnet_set_rx_mode,
 	.vlan_filter		= vnet_vlan_filter,
+	.set_rss		= vnet_set_rss,
+	.get_hash_fields	= vnet_get_hash_fields,
+	.set_hash_fields	= vnet_set_hash_fields,
 	.rx_buf_len		= vnet_rx_buf_len,
 	.xdp_ready		= vnet_xdp_ready,
 	.fix_features		= vnet_fix_features,
 	.set_features		= vnet_set_features,
 	.get_link_ksettings	= vnet_get_link_ksettings,
+	.get_coalesce		= vnet_get_coalesce,
+	.set_coalesce		= vnet_set_coalesce,
 };
 
 const struct sluice_board sluice_virtio_net = {
@@ -414,8 +514,10 @@ const struct sluice_board sluice_virtio_net = {
 	.ethtool_ops	= &sluice_ethtool_ops,
 	.engine		= &sluice_vnet_split_engine,
 	.hw_size	= sizeof(struct vnet_hw),
+	.max_vectors	= SLUICE_MAX_VECTORS,
 	.max_ring	= VNET_MAX_RING,
 	.max_mtu	= ETH_MAX_MTU,
 	.max_linear_mtu	= VNET_MAX_LINEAR_MTU,
 	.max_offset	= VNET_MAX_OFFSET,
+	.rebuild_resets	= true,
 };

@@ -21,19 +21,22 @@
 #define VNET_CTRL_POLL_US	10
 #define VNET_CTRL_TIMEOUT_US	1000000
 
+/* Descriptors in ring order, as IN_ORDER wants (2.7.5.2). */
 static void vnet_ctrl_put_split(struct vnet_ctrl *c, u32 len)
 {
 	struct vnet_split r = vnet_split(c->memory, VNET_CTRL_SIZE, false);
+	u16 at = c->sent * VNET_CTRL_DESCS % VNET_CTRL_SIZE;
+	struct vring_desc *d = &r.desc[at];
 
-	r.desc[0].addr = __cpu_to_virtio64(true, c->dma + VNET_CTRL_COMMAND);
-	r.desc[0].len = __cpu_to_virtio32(true, len);
-	r.desc[0].flags = __cpu_to_virtio16(true, VRING_DESC_F_NEXT);
-	r.desc[0].next = __cpu_to_virtio16(true, 1);
-	r.desc[1].addr = __cpu_to_virtio64(true, c->dma + VNET_CTRL_ANSWER);
-	r.desc[1].len = __cpu_to_virtio32(true, 1);
-	r.desc[1].flags = __cpu_to_virtio16(true, VRING_DESC_F_WRITE);
+	d[0].addr = __cpu_to_virtio64(true, c->dma + VNET_CTRL_COMMAND);
+	d[0].len = __cpu_to_virtio32(true, len);
+	d[0].flags = __cpu_to_virtio16(true, VRING_DESC_F_NEXT);
+	d[0].next = __cpu_to_virtio16(true, at + 1);
+	d[1].addr = __cpu_to_virtio64(true, c->dma + VNET_CTRL_ANSWER);
+	d[1].len = __cpu_to_virtio32(true, 1);
+	d[1].flags = __cpu_to_virtio16(true, VRING_DESC_F_WRITE);
 	r.avail->flags = __cpu_to_virtio16(true, VRING_AVAIL_F_NO_INTERRUPT);
-	r.avail->ring[c->sent % VNET_CTRL_SIZE] = 0;
+	r.avail->ring[c->sent % VNET_CTRL_SIZE] = __cpu_to_virtio16(true, at);
 	/* The descriptors before the index that shows them. */
 	dma_wmb();
 	WRITE_ONCE(r.avail->idx, __cpu_to_virtio16(true, c->sent + 1));
@@ -73,6 +76,16 @@ static bool vnet_ctrl_answered(struct sluice_nic *nic)
 	       __cpu_to_virtio16(true, c->sent + 1);
 }
 
+/* Behind a command, in the words of a doorbell. */
+static u16 vnet_ctrl_next(struct sluice_nic *nic)
+{
+	u16 next = vnet_hw(nic)->ctrl.sent + 1;
+
+	if (!vnet_has(nic, VIRTIO_F_RING_PACKED))
+		return next;
+	return vnet_packed_event(next * VNET_CTRL_DESCS, VNET_CTRL_SIZE - 1);
+}
+
 static void vnet_ctrl_put(struct sluice_nic *nic, u32 len)
 {
 	struct vnet_ctrl *c = &vnet_hw(nic)->ctrl;
@@ -82,7 +95,7 @@ static void vnet_ctrl_put(struct sluice_nic *nic, u32 len)
 		vnet_ctrl_put_packed(c, len);
 	else
 		vnet_ctrl_put_split(c, len);
-	iowrite16(c->index, c->doorbell);
+	vnet_notify(c->doorbell, c->index, vnet_mode(nic), vnet_ctrl_next(nic));
 }
 
 /* In-tree virtio_net waits for ever. */
@@ -161,17 +174,24 @@ EXPORT_SYMBOL_IF_KUNIT(vnet_ctrl_start);
 int vnet_ctrl_probe(struct sluice_nic *nic, u16 index)
 {
 	struct vnet_ctrl *c = &vnet_hw(nic)->ctrl;
+	u16 size;
 
 	if (!vnet_has(nic, VIRTIO_NET_F_CTRL_VQ))
 		return 0;
+	size = vp_modern_get_queue_size(&vnet_hw(nic)->mdev, index);
+	if (size < VNET_CTRL_SIZE)
+		return dev_err_probe(&nic->pdev->dev, -EINVAL,
+				     "a control queue of %u entries, less than %u\n",
+				     size, VNET_CTRL_SIZE);
 	c->index = index;
-	c->doorbell = vp_modern_map_vq_notify(&vnet_hw(nic)->mdev, index, NULL);
+	c->doorbell = vnet_map_doorbell(nic, index);
 	if (!c->doorbell)
 		return -ENODEV;
 	c->memory = dma_alloc_coherent(&nic->pdev->dev, PAGE_SIZE, &c->dma,
 				       GFP_KERNEL);
 	return c->memory ? 0 : -ENOMEM;
 }
+EXPORT_SYMBOL_IF_KUNIT(vnet_ctrl_probe);
 
 void vnet_ctrl_remove(struct sluice_nic *nic)
 {
@@ -181,3 +201,4 @@ void vnet_ctrl_remove(struct sluice_nic *nic)
 		dma_free_coherent(&nic->pdev->dev, PAGE_SIZE, c->memory, c->dma);
 	c->memory = NULL;
 }
+EXPORT_SYMBOL_IF_KUNIT(vnet_ctrl_remove);

@@ -4,6 +4,7 @@
  * commands. The device forgets all of it when it is reset.
  */
 
+#include <kunit/visibility.h>
 #include <linux/etherdevice.h>
 #include <linux/rtnetlink.h>
 #include "vnet.h"
@@ -72,15 +73,18 @@ static size_t vnet_mac_table_len(const struct vnet_mac_table *t)
 	return sizeof(t->entries) + le32_to_cpu(t->entries) * ETH_ALEN;
 }
 
-/* Both lists follow each other without a gap. */
+/* Both lists follow each other without a gap. Seen from all of @m, as the second
+ * one comes to lie where the first one had room, and beyond.
+ */
 static void vnet_send_mac_table(struct sluice_nic *nic, struct vnet_rx_mode *m)
 {
+	void *lists = (void *)m + offsetof(struct vnet_rx_mode, unicast);
 	size_t unicast = vnet_mac_table_len(&m->unicast);
 	size_t multicast = vnet_mac_table_len(&m->multicast);
 
-	memmove((void *)&m->unicast + unicast, &m->multicast, multicast);
+	memmove(lists + unicast, &m->multicast, multicast);
 	vnet_command(nic, VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_TABLE_SET,
-		     &m->unicast, unicast + multicast);
+		     lists, unicast + multicast);
 }
 
 /* Whatever the old and the new table have in common must not be lost meanwhile,
@@ -152,6 +156,7 @@ void vnet_filter_start(struct sluice_nic *nic)
 	for_each_set_bit(vid, nic->vlans, VLAN_N_VID)
 		vnet_send_vlan(nic, vid);
 }
+EXPORT_SYMBOL_IF_KUNIT(vnet_filter_start);
 
 void vnet_filter_init(struct sluice_nic *nic)
 {

@@ -14,10 +14,17 @@
 #include "vnet.h"
 #include "vnet_hdr_desc.h"
 
-#define VNET_GUEST_TSO	(BIT_ULL(VIRTIO_NET_F_GUEST_TSO4) | \
-			 BIT_ULL(VIRTIO_NET_F_GUEST_TSO6) | \
-			 BIT_ULL(VIRTIO_NET_F_GUEST_ECN))
-#define VNET_GUEST	(VNET_GUEST_TSO | BIT_ULL(VIRTIO_NET_F_GUEST_CSUM))
+#define VNET_HOST_CUTS		(BIT_ULL(VIRTIO_NET_F_HOST_TSO4) | \
+				 BIT_ULL(VIRTIO_NET_F_HOST_TSO6) | \
+				 BIT_ULL(VIRTIO_NET_F_HOST_ECN) | \
+				 BIT_ULL(VIRTIO_NET_F_HOST_USO))
+#define VNET_GUEST_UNCUT	(BIT_ULL(VIRTIO_NET_F_GUEST_TSO4) | \
+				 BIT_ULL(VIRTIO_NET_F_GUEST_TSO6) | \
+				 BIT_ULL(VIRTIO_NET_F_GUEST_ECN) | \
+				 BIT_ULL(VIRTIO_NET_F_GUEST_USO4) | \
+				 BIT_ULL(VIRTIO_NET_F_GUEST_USO6))
+#define VNET_GUEST		(VNET_GUEST_UNCUT | \
+				 BIT_ULL(VIRTIO_NET_F_GUEST_CSUM))
 
 /* Two pages: 64 KiB then fit into what the engine takes for one frame. */
 #define VNET_GRO_BUF_LEN	(2 * PAGE_SIZE - XDP_PACKET_HEADROOM - \
@@ -28,7 +35,9 @@
  */
 bool vnet_rx_offload(struct sk_buff *skb, const struct sluice_xdp_buff *x)
 {
-	struct virtio_net_hdr_v1 hdr = vnet_hdr_read(x->xdp.data_hard_start);
+	struct sluice_rxq *q = container_of(x->xdp.rxq, struct sluice_rxq, xdp_rxq);
+	struct virtio_net_hdr_v1 hdr = vnet_hdr_read(x->xdp.data_hard_start,
+						     vnet_rx_state(q)->hdr_len);
 
 	return !virtio_net_hdr_to_skb(skb, (struct virtio_net_hdr *)&hdr, true);
 }
@@ -42,7 +51,7 @@ static u64 vnet_wanted_guest(struct sluice_nic *nic)
 	if (hw->xdp || !(nic->features & NETIF_F_RXCSUM))
 		return 0;
 	if (nic->features & NETIF_F_GRO_HW)
-		wanted |= VNET_GUEST_TSO;
+		wanted |= VNET_GUEST_UNCUT;
 	return wanted & hw->offered;
 }
 
@@ -63,6 +72,7 @@ u64 vnet_wanted_features(struct sluice_nic *nic)
 		return hw->offered;
 	return (hw->offered & ~VNET_GUEST) | vnet_wanted_guest(nic);
 }
+EXPORT_SYMBOL_IF_KUNIT(vnet_wanted_features);
 
 static int vnet_send_offloads(struct sluice_nic *nic,
 			      struct netlink_ext_ack *extack)
@@ -88,6 +98,7 @@ void vnet_offload_start(struct sluice_nic *nic)
 	    vnet_wanted_guest(nic) != (hw->offered & VNET_GUEST))
 		vnet_send_offloads(nic, NULL);
 }
+EXPORT_SYMBOL_IF_KUNIT(vnet_offload_start);
 
 /* Something that decides over the GUEST features has changed. */
 static int vnet_renegotiate(struct sluice_nic *nic, bool buffers,
@@ -101,7 +112,6 @@ static int vnet_renegotiate(struct sluice_nic *nic, bool buffers,
 		return vnet_send_offloads(nic, extack);
 	if (!buffers && vnet_wanted_features(nic) == hw->features)
 		return 0;
-	NL_SET_ERR_MSG_MOD(extack, "the device was reset to change how it gives frames");
 	return sluice_rebuild(nic, &nic->cfg, extack);
 }
 
@@ -140,6 +150,7 @@ int vnet_set_features(struct sluice_nic *nic, netdev_features_t changed)
 		return 0;
 	return vnet_renegotiate(nic, changed & NETIF_F_GRO_HW, NULL);
 }
+EXPORT_SYMBOL_IF_KUNIT(vnet_set_features);
 
 /* A frame without MRG_RXBUF, or for a program without frags, must fit one buffer,
  * any other as many as the engine takes.
@@ -170,6 +181,8 @@ static netdev_features_t vnet_tx_features(u64 offered)
 		features |= NETIF_F_TSO6;
 	if (offered & BIT_ULL(VIRTIO_NET_F_HOST_ECN))
 		features |= NETIF_F_TSO_ECN;
+	if (offered & BIT_ULL(VIRTIO_NET_F_HOST_USO))
+		features |= NETIF_F_GSO_UDP_L4;
 	return features;
 }
 
@@ -184,16 +197,26 @@ static netdev_features_t vnet_rx_features(u64 offered)
 	return NETIF_F_RXCSUM | NETIF_F_GRO_HW;
 }
 
+/* Nothing is accepted without what it needs (2.2.1, 5.1.3.1). */
+static u64 vnet_offload_offered(u64 offered)
+{
+	if (!(offered & BIT_ULL(VIRTIO_NET_F_CSUM)))
+		offered &= ~VNET_HOST_CUTS;
+	if (!(offered & BIT_ULL(VIRTIO_NET_F_GUEST_CSUM)) ||
+	    !(offered & BIT_ULL(VIRTIO_NET_F_MRG_RXBUF)))
+		offered &= ~VNET_GUEST_UNCUT;
+	/* With nothing to choose from QEMU refuses the command. */
+	if (!(offered & VNET_GUEST))
+		offered &= ~BIT_ULL(VIRTIO_NET_F_CTRL_GUEST_OFFLOADS);
+	return offered;
+}
+
 void vnet_offload_probe(struct sluice_nic *nic)
 {
 	struct net_device *netdev = nic->netdev;
 	struct vnet_hw *hw = vnet_hw(nic);
 
-	if (!(hw->offered & BIT_ULL(VIRTIO_NET_F_MRG_RXBUF)))
-		hw->offered &= ~VNET_GUEST_TSO;
-	/* With nothing to choose from QEMU refuses the command. */
-	if (!(hw->offered & VNET_GUEST))
-		hw->offered &= ~BIT_ULL(VIRTIO_NET_F_CTRL_GUEST_OFFLOADS);
+	hw->offered = vnet_offload_offered(hw->offered);
 	netdev->hw_features = vnet_tx_features(hw->offered) |
 			      vnet_rx_features(hw->offered);
 	netdev->features |= netdev->hw_features;

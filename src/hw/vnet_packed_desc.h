@@ -10,7 +10,7 @@
 #include "vnet_ring.h"
 
 #define VNET_PACKED_RX_SIZE	sizeof(struct vring_packed_desc)
-#define VNET_PACKED_TX_SIZE	(VNET_PACKED_RX_SIZE + VNET_HDR_LEN)
+#define VNET_PACKED_TX_SIZE	(VNET_PACKED_RX_SIZE + VNET_HDR_MOST)
 
 #define VNET_PACKED_AVAIL	BIT(VRING_PACKED_DESC_F_AVAIL)
 #define VNET_PACKED_USED	BIT(VRING_PACKED_DESC_F_USED)
@@ -21,13 +21,13 @@
  * @desc: descriptor ring
  * @driver: what the driver asks of the device
  * @device: what the device asks of the driver
- * @hdr: headers, one a descriptor; only to send
+ * @hdr: headers, one a descriptor, side by side; only to send
  */
 struct vnet_packed {
 	struct vring_packed_desc *desc;
 	struct vring_packed_desc_event *driver;
 	struct vring_packed_desc_event *device;
-	struct virtio_net_hdr_v1 *hdr;
+	void *hdr;
 };
 
 static __always_inline struct vnet_packed vnet_packed(void *memory, u32 size)

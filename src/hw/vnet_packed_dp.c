@@ -30,12 +30,14 @@ static __always_inline bool vnet_packed_used(const struct vnet_packed *r, u32 at
  * want to be told (2.8.10)?
  */
 static __always_inline bool vnet_packed_wants_kick(const struct vnet_packed *r,
-						   u32 mask, u16 new, u16 old)
+						   u32 mask,
+						   struct vnet_mode mode,
+						   u16 new, u16 old)
 {
 	u16 flags, off, event, added = new - old;
 
 	/* The descriptors before the answer to: are you awake? */
-	virt_mb();
+	vnet_mb(mode);
 	flags = le16_to_cpu(READ_ONCE(r->device->flags));
 	if (flags != VRING_PACKED_EVENT_FLAG_DESC)
 		return flags != VRING_PACKED_EVENT_FLAG_DISABLE;
@@ -64,6 +66,18 @@ static __always_inline void vnet_packed_ask(const struct vnet_packed *r, u32 mas
 	WRITE_ONCE(r->driver->flags, cpu_to_le16(flags));
 }
 
+/* Does a request stand: neither met nor taken back? */
+static __always_inline bool vnet_packed_asked(const struct vnet_packed *r, u32 mask,
+					      bool event_idx, u32 at)
+{
+	u16 flags = le16_to_cpu(READ_ONCE(r->driver->flags));
+
+	if (event_idx)
+		return flags == VRING_PACKED_EVENT_FLAG_DESC &&
+		       r->driver->off_wrap == cpu_to_le16(vnet_packed_event(at, mask));
+	return flags == VRING_PACKED_EVENT_FLAG_ENABLE;
+}
+
 static __always_inline void vnet_packed_silence(const struct vnet_packed *r)
 {
 	WRITE_ONCE(r->driver->flags, cpu_to_le16(VRING_PACKED_EVENT_FLAG_DISABLE));
@@ -89,24 +103,31 @@ static __always_inline bool vnet_packed_rx_ready(const struct sluice_rxq *q)
 {
 	struct vnet_packed r = vnet_packed_rx(q);
 
-	return !q->broken && vnet_packed_used(&r, READ_ONCE(q->head), q->mask);
+	return !q->broken &&
+	       (vnet_packed_used(&r, READ_ONCE(q->head), q->mask) ||
+		vnet_rx_in_batch(q));
 }
 
 /* A place in the ring says nothing of which buffer is used there. */
 static __always_inline bool vnet_packed_rx_peek(struct sluice_rxq *q,
 						struct sluice_rx_cmpl *c)
 {
+	const struct vnet_rx_state *s = vnet_rx_state(q);
 	struct vnet_packed r = vnet_packed_rx(q);
 	const struct vring_packed_desc *d = &r.desc[q->head & q->mask];
 	u16 flags = le16_to_cpu(READ_ONCE(d->flags));
 
-	if (!vnet_packed_is_used(flags, q->head, q->mask) || unlikely(q->broken))
+	if (unlikely(q->broken) ||
+	    (!vnet_packed_is_used(flags, q->head, q->mask) &&
+	     !vnet_rx_in_batch(q)))
 		return false;
 	/* Identifier and length, and the buffer, were written before the flags. */
 	dma_rmb();
 	c->slot = le16_to_cpu(READ_ONCE(d->id));
 	c->len = le32_to_cpu(READ_ONCE(d->len));
-	if (unlikely(!vnet_rx_is_out(q, c->slot)))
+	if (unlikely(s->mode.in_order ?
+		     !vnet_rx_in_order(q, c, s->shown - q->head) :
+		     !vnet_rx_is_out(q, c->slot)))
 		return vnet_rx_broken(q, "it returns a buffer that it does not have");
 	vnet_rx_describe(q, c);
 	return true;
@@ -120,8 +141,8 @@ static __always_inline void vnet_packed_rx_post(struct sluice_rxq *q, u32 slot,
 	struct vnet_packed r = vnet_packed_rx(q);
 	struct vring_packed_desc *d = &r.desc[s->avail & q->mask];
 
-	d->addr = cpu_to_le64(dma - VNET_HDR_LEN);
-	d->len = cpu_to_le32(q->buf_len + VNET_HDR_LEN);
+	d->addr = cpu_to_le64(dma - s->hdr_len);
+	d->len = cpu_to_le32(q->buf_len + s->hdr_len);
 	d->id = cpu_to_le16(slot);
 	q->posted[slot] = s->avail++;
 }
@@ -143,9 +164,9 @@ static __always_inline bool vnet_packed_rx_kick(struct sluice_rxq *q)
 		WRITE_ONCE(r.desc[at & q->mask].flags, cpu_to_le16(flags));
 	}
 	s->shown = s->avail;
-	if (!vnet_packed_wants_kick(&r, q->mask, s->avail, old))
+	if (!vnet_packed_wants_kick(&r, q->mask, s->mode, s->avail, old))
 		return false;
-	iowrite16(s->index, q->doorbell);
+	vnet_rx_notify(q, vnet_packed_event(s->avail, q->mask));
 	return true;
 }
 
@@ -166,19 +187,20 @@ static __always_inline void vnet_packed_tx_init(struct sluice_txq *q)
 	vnet_packed_silence(&r);
 }
 
-/* Every frame starts with a header, in a descriptor of its own. */
+/* A header that is not in front of its frame has a descriptor of its own. */
 static __always_inline bool vnet_packed_tx_ctx(struct sluice_txq *q, u32 index,
 					       const struct sluice_tx_offload *o)
 {
+	struct vnet_tx_state *s = vnet_tx_state(q);
 	u32 slot = index & q->mask;
 	struct vnet_packed r = vnet_packed_tx(q);
-	u32 at = (void *)&r.hdr[slot] - q->desc;
+	struct virtio_net_hdr_v1 *hdr = vnet_hdr_to_send(s, r.hdr, slot);
 
-	r.hdr[slot] = vnet_hdr_of(o);
-	r.desc[slot].addr = cpu_to_le64(q->dma + at);
-	r.desc[slot].len = cpu_to_le32(VNET_HDR_LEN);
+	vnet_hdr_write(hdr, o);
+	r.desc[slot].addr = cpu_to_le64(q->dma + ((void *)hdr - q->desc));
+	r.desc[slot].len = cpu_to_le32(s->hdr_len);
 	r.desc[slot].id = cpu_to_le16(slot);
-	vnet_tx_state(q)->first = index;
+	s->first = index;
 	return true;
 }
 
@@ -224,9 +246,10 @@ static __always_inline bool vnet_packed_tx_kick(struct sluice_txq *q)
 	u16 old = s->kicked;
 
 	s->kicked = s->avail;
-	if (!vnet_packed_wants_kick(&r, q->mask, s->avail, old))
+	if (!vnet_packed_wants_kick(&r, q->mask, s->mode, s->avail, old))
 		return false;
-	iowrite16(s->index, q->doorbell);
+	vnet_notify(q->doorbell, s->index, s->mode,
+		    vnet_packed_event(s->avail, q->mask));
 	return true;
 }
 
@@ -235,13 +258,13 @@ static __always_inline bool vnet_packed_tx_kick(struct sluice_txq *q)
  * frame (2.8.6). A frame is shown by its flags, so one that still waits for a
  * notification may have been sent.
  */
-static __always_inline void vnet_packed_tx_mark(struct sluice_txq *q)
+static __always_inline void vnet_packed_tx_mark(struct sluice_txq *q, u32 oldest)
 {
 	struct vnet_tx_state *s = vnet_tx_state(q);
 	struct vnet_packed r = vnet_packed_tx(q);
 
 	while (s->used != q->tail && vnet_packed_used(&r, s->used, q->mask)) {
-		u32 id;
+		u32 id, first = oldest;
 
 		/* The identifier was written before the flags. */
 		dma_rmb();
@@ -250,8 +273,8 @@ static __always_inline void vnet_packed_tx_mark(struct sluice_txq *q)
 			vnet_tx_broken(q, "it returns a frame that it does not have");
 			return;
 		}
-		q->slot[id].done = true;
-		s->used += q->slot[id].descs;
+		vnet_tx_take(q, &oldest, id, U32_MAX);
+		s->used += oldest - first;
 	}
 }
 
@@ -259,7 +282,7 @@ static __always_inline bool vnet_packed_tx_done(struct sluice_txq *q, u32 first,
 						u32 last)
 {
 	if (!q->slot[first & q->mask].done && likely(!q->broken))
-		vnet_packed_tx_mark(q);
+		vnet_packed_tx_mark(q, first);
 	return q->slot[first & q->mask].done;
 }
 
@@ -271,20 +294,24 @@ static __always_inline bool vnet_packed_tx_arm(struct sluice_txq *q)
 	struct vnet_tx_state *s = vnet_tx_state(q);
 	struct vnet_packed r = vnet_packed_tx(q);
 
-	vnet_packed_ask(&r, q->mask, s->event_idx, s->used);
+	if (vnet_packed_asked(&r, q->mask, s->mode.event_idx, s->used))
+		return false;
+	vnet_packed_ask(&r, q->mask, s->mode.event_idx, s->used);
 	/* The request before the look at what has been sent until then. */
-	virt_mb();
+	vnet_mb(s->mode);
 	return false;
 }
 
 /* Before NAPI ends, as another CPU may poll as soon as it has. */
 static __always_inline void vnet_packed_rx_arm(struct sluice_rxq *q)
 {
+	struct vnet_mode mode = vnet_rx_state(q)->mode;
 	struct vnet_packed r = vnet_packed_rx(q);
 
-	vnet_packed_ask(&r, q->mask, vnet_rx_state(q)->event_idx, q->head);
+	vnet_packed_ask(&r, q->mask, mode.event_idx, q->head);
 	/* The request before the look at what has come until then. */
-	virt_mb();
+	vnet_mb(mode);
+	vnet_dim_sample(q->vec);
 }
 
 static __always_inline void vnet_packed_irq_enable(struct sluice_vector *v)
@@ -301,6 +328,7 @@ static const struct sluice_dp vnet_packed_dp = {
 	.rx_kick	= vnet_packed_rx_kick,
 	.rx_offload	= vnet_rx_offload,
 	.tx_init	= vnet_packed_tx_init,
+	.tx_push	= vnet_tx_push,
 	.tx_ctx		= vnet_packed_tx_ctx,
 	.tx_put		= vnet_packed_tx_put,
 	.tx_kick	= vnet_packed_tx_kick,
@@ -310,9 +338,10 @@ static const struct sluice_dp vnet_packed_dp = {
 	.irq_enable	= vnet_packed_irq_enable,
 	.tx_min_len	= ETH_HLEN,
 	.tx_hdr_descs	= 1,
-	.rx_hdr_len	= VNET_HDR_LEN,
+	.rx_hdr_len	= VNET_HDR_MOST,
+	.rx_hashes	= true,
 };
 
 SLUICE_DP_DEFINE(vnet_packed, vnet_packed_dp, VNET_PACKED_RX_SIZE,
-		 VNET_PACKED_TX_SIZE, VNET_RING_EXTRA, VNET_HDR_LEN);
+		 VNET_PACKED_TX_SIZE, VNET_RING_EXTRA, VNET_HDR_MOST);
 EXPORT_SYMBOL_IF_KUNIT(sluice_vnet_packed_engine);

@@ -10,15 +10,37 @@
 #define VNET_QUEUE_POLL_US	20
 #define VNET_QUEUE_TIMEOUT_US	1000000
 
+struct vnet_mode vnet_mode(const struct sluice_nic *nic)
+{
+	return (struct vnet_mode){
+		.event_idx	= vnet_has(nic, VIRTIO_RING_F_EVENT_IDX),
+		.in_order	= vnet_has(nic, VIRTIO_F_IN_ORDER),
+		.says_next	= vnet_has(nic, VIRTIO_F_NOTIFICATION_DATA),
+		.platform	= vnet_has(nic, VIRTIO_F_ORDER_PLATFORM),
+	};
+}
+
+static u8 vnet_hdr_len(const struct sluice_nic *nic)
+{
+	return vnet_has(nic, VIRTIO_NET_F_HASH_REPORT) ? VNET_HDR_MOST :
+							 VNET_HDR_LEN;
+}
+
+/* A ring is filled before the start that negotiates: of features that change, what
+ * will be negotiated then.
+ */
 void vnet_rx_reset(struct sluice_rxq *q)
 {
-	const struct sluice_nic *nic = q->vec->nic;
+	struct sluice_nic *nic = q->vec->nic;
+	u64 wanted = vnet_wanted_features(nic);
 
 	*vnet_rx_state(q) = (struct vnet_rx_state){
 		.index		= 2 * q->vec->index,
-		.event_idx	= vnet_has(nic, VIRTIO_RING_F_EVENT_IDX),
+		.mode		= vnet_mode(nic),
+		.hdr_len	= vnet_hdr_len(nic),
 		.mergeable	= vnet_has(nic, VIRTIO_NET_F_MRG_RXBUF),
-		.checked	= vnet_has(nic, VIRTIO_NET_F_GUEST_CSUM),
+		.checked	= wanted & BIT_ULL(VIRTIO_NET_F_GUEST_CSUM),
+		.spread		= vnet_has(nic, VIRTIO_NET_F_RSS),
 	};
 }
 
@@ -28,9 +50,47 @@ void vnet_tx_reset(struct sluice_txq *q)
 
 	*vnet_tx_state(q) = (struct vnet_tx_state){
 		.index		= 2 * q->vec->index + 1,
-		.event_idx	= vnet_has(nic, VIRTIO_RING_F_EVENT_IDX),
+		.mode		= vnet_mode(nic),
+		.hdr_len	= vnet_hdr_len(nic),
 	};
 }
+
+/* Those that lie too far from each other to be mapped at once are mapped each. */
+static void vnet_unmap_doorbell(struct sluice_nic *nic, void __iomem *doorbell)
+{
+	struct virtio_pci_modern_device *mdev = &vnet_hw(nic)->mdev;
+
+	if (doorbell && !mdev->notify_base)
+		pci_iounmap(mdev->pci_dev, doorbell);
+}
+
+/* NOTIFICATION_DATA writes four bytes there, which not every machine does at any
+ * address.
+ */
+void __iomem *vnet_map_doorbell(struct sluice_nic *nic, u16 index)
+{
+	void __iomem *doorbell;
+
+	doorbell = vp_modern_map_vq_notify(&vnet_hw(nic)->mdev, index, NULL);
+	if (vnet_has(nic, VIRTIO_F_NOTIFICATION_DATA) &&
+	    !IS_ALIGNED((unsigned long)doorbell, sizeof(u32))) {
+		vnet_unmap_doorbell(nic, doorbell);
+		return NULL;
+	}
+	return doorbell;
+}
+EXPORT_SYMBOL_IF_KUNIT(vnet_map_doorbell);
+
+void vnet_unmap_doorbells(struct sluice_nic *nic)
+{
+	struct vnet_hw *hw = vnet_hw(nic);
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(hw->doorbell); i++)
+		vnet_unmap_doorbell(nic, hw->doorbell[i]);
+	vnet_unmap_doorbell(nic, hw->ctrl.doorbell);
+}
+EXPORT_SYMBOL_IF_KUNIT(vnet_unmap_doorbells);
 
 /* Nothing that such a queue says can be believed any more. */
 bool vnet_rx_broken(struct sluice_rxq *q, const char *why)
@@ -76,6 +136,18 @@ void vnet_enable_queue(struct sluice_nic *nic, u16 index, u32 size,
 	vp_modern_set_queue_enable(mdev, index, true);
 }
 
+/* A frame for a queue without buffers waits at the one whose tap it came through,
+ * with all behind it, and QEMU looks at it again only when that one is notified,
+ * which it may never be as nothing comes through it any more.
+ */
+void vnet_notify_all(struct sluice_nic *nic)
+{
+	u32 i;
+
+	for (i = 0; i < nic->nvec; i++)
+		iowrite16(2 * i, vnet_hw(nic)->doorbell[2 * i]);
+}
+
 static void vnet_start_vector(struct sluice_nic *nic, struct sluice_vector *v)
 {
 	struct vnet_hw *hw = vnet_hw(nic);
@@ -112,16 +184,36 @@ void vnet_show_buffers(struct sluice_nic *nic)
 }
 EXPORT_SYMBOL_IF_KUNIT(vnet_show_buffers);
 
+/* Not with frames under way, nor on their way from another CPU: QEMU 7.2 first
+ * sends what its wire had no room for, then takes more from the ring, and ends
+ * with an assertion if the wire is full again (flush_or_purge_queued_packets).
+ */
+static bool vnet_begin_reset(struct sluice_nic *nic, struct sluice_vector *v)
+{
+	struct virtio_pci_modern_common_cfg __iomem *cfg =
+		(struct virtio_pci_modern_common_cfg __iomem *)
+		vnet_hw(nic)->mdev.common;
+	bool idle;
+
+	__netif_tx_lock_bh(v->nq);
+	idle = v->tx->head == v->tx->tail;
+	if (idle) {
+		vp_iowrite16(2 * v->index, &cfg->cfg.queue_select);
+		vp_iowrite16(1, &cfg->queue_reset);
+	}
+	__netif_tx_unlock_bh(v->nq);
+	return idle;
+}
+
 /* vp_modern_set_queue_reset() would wait for ever. */
-static void vnet_reset_queue(struct sluice_nic *nic, u16 index)
+static void vnet_reset_rx_queue(struct sluice_nic *nic, struct sluice_vector *v)
 {
 	struct virtio_pci_modern_device *mdev = &vnet_hw(nic)->mdev;
-	struct virtio_pci_modern_common_cfg __iomem *cfg =
-		(struct virtio_pci_modern_common_cfg __iomem *)mdev->common;
+	u16 index = 2 * v->index;
 	int busy, err;
 
-	vp_iowrite16(index, &cfg->cfg.queue_select);
-	vp_iowrite16(1, &cfg->queue_reset);
+	if (!vnet_begin_reset(nic, v))
+		return;
 	err = read_poll_timeout(vp_modern_get_queue_reset, busy, !busy,
 				VNET_QUEUE_POLL_US, VNET_QUEUE_TIMEOUT_US, false,
 				mdev, index);
@@ -130,14 +222,15 @@ static void vnet_reset_queue(struct sluice_nic *nic, u16 index)
 			   index, err);
 }
 
-/* Without RING_RESET only the whole device can be stopped. */
+/* Otherwise the device receives until it is stopped as a whole. */
 void vnet_stop_receiving(struct sluice_nic *nic)
 {
 	u32 i;
 
 	for (i = 0; vnet_has(nic, VIRTIO_F_RING_RESET) && i < nic->nvec; i++)
-		vnet_reset_queue(nic, 2 * i);
+		vnet_reset_rx_queue(nic, nic->vec[i]);
 }
+EXPORT_SYMBOL_IF_KUNIT(vnet_stop_receiving);
 
 /* From the interrupt on until somebody asks again. */
 void vnet_irq_silence(struct sluice_vector *v)

@@ -15,18 +15,18 @@
  */
 #define VNET_SPLIT_RX_SIZE	(sizeof(struct vring_desc) + sizeof(__le16) + \
 				 sizeof(struct vring_used_elem))
-#define VNET_SPLIT_TX_SIZE	(VNET_SPLIT_RX_SIZE + VNET_HDR_LEN)
+#define VNET_SPLIT_TX_SIZE	(VNET_SPLIT_RX_SIZE + VNET_HDR_MOST)
 
 /**
  * struct vnet_split - the parts of a queue's memory
  * @desc: descriptor table
- * @hdr: headers, one a descriptor; only to send
+ * @hdr: headers, one a descriptor, side by side; only to send
  * @avail: available ring
  * @used: used ring
  */
 struct vnet_split {
 	struct vring_desc *desc;
-	struct virtio_net_hdr_v1 *hdr;
+	void *hdr;
 	struct vring_avail *avail;
 	struct vring_used *used;
 };
@@ -39,7 +39,7 @@ static __always_inline struct vnet_split vnet_split(void *memory, u32 size,
 						    bool tx)
 {
 	u32 hdr = size * sizeof(struct vring_desc);
-	u32 avail = hdr + (tx ? size * VNET_HDR_LEN : 0);
+	u32 avail = hdr + (tx ? size * VNET_HDR_MOST : 0);
 	u32 used = avail + size * sizeof(__le16) + 12;
 
 	return (struct vnet_split){

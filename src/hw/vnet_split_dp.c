@@ -38,14 +38,15 @@ static __always_inline u16 vnet_split_avail_event(const struct vnet_split *r,
 
 /* Show the device all up to an index; does it want to be told? */
 static __always_inline bool vnet_split_show(const struct vnet_split *r, u32 mask,
-					    bool event_idx, u16 new, u16 old)
+					    struct vnet_mode mode, u16 new,
+					    u16 old)
 {
 	/* The descriptors before the index that shows them. */
 	dma_wmb();
 	WRITE_ONCE(r->avail->idx, __cpu_to_virtio16(true, new));
 	/* The index before the answer to: are you awake? */
-	virt_mb();
-	if (event_idx)
+	vnet_mb(mode);
+	if (mode.event_idx)
 		return vring_need_event(vnet_split_avail_event(r, mask), new, old);
 	return !(READ_ONCE(r->used->flags) &
 		 __cpu_to_virtio16(true, VRING_USED_F_NO_NOTIFY));
@@ -61,6 +62,16 @@ static __always_inline void vnet_split_ask(const struct vnet_split *r, u32 mask,
 		WRITE_ONCE(r->avail->flags, 0);
 }
 
+/* Does a request stand: neither met nor taken back? */
+static __always_inline bool vnet_split_asked(const struct vnet_split *r, u32 mask,
+					     bool event_idx, u16 at)
+{
+	if (event_idx)
+		return *vnet_split_used_event(r, mask) ==
+		       __cpu_to_virtio16(true, at);
+	return !READ_ONCE(r->avail->flags);
+}
+
 /* With indexes a ring is silent from the interrupt on that was asked for. */
 static __always_inline void vnet_split_silence(const struct vnet_split *r,
 					       bool event_idx)
@@ -74,8 +85,8 @@ void vnet_split_irq_silence(struct sluice_vector *v)
 {
 	struct vnet_split rx = vnet_split_rx(v->rx), tx = vnet_split_tx(v->tx);
 
-	vnet_split_silence(&rx, vnet_rx_state(v->rx)->event_idx);
-	vnet_split_silence(&tx, vnet_tx_state(v->tx)->event_idx);
+	vnet_split_silence(&rx, vnet_rx_state(v->rx)->mode.event_idx);
+	vnet_split_silence(&tx, vnet_tx_state(v->tx)->mode.event_idx);
 }
 
 /* Receive */
@@ -108,7 +119,8 @@ static __always_inline bool vnet_split_rx_peek(struct sluice_rxq *q,
 	dma_rmb();
 	c->slot = __virtio32_to_cpu(true, READ_ONCE(e->id));
 	c->len = __virtio32_to_cpu(true, READ_ONCE(e->len));
-	if (unlikely(!vnet_rx_is_out(q, c->slot)))
+	if (unlikely(vnet_rx_state(q)->mode.in_order ?
+		     !vnet_rx_in_order(q, c, used) : !vnet_rx_is_out(q, c->slot)))
 		return vnet_rx_broken(q, "it returns a buffer that it does not have");
 	vnet_rx_describe(q, c);
 	return true;
@@ -121,8 +133,8 @@ static __always_inline void vnet_split_rx_post(struct sluice_rxq *q, u32 slot,
 	struct vnet_split r = vnet_split_rx(q);
 
 	r.desc[slot] = (struct vring_desc){
-		.addr	= __cpu_to_virtio64(true, dma - VNET_HDR_LEN),
-		.len	= __cpu_to_virtio32(true, q->buf_len + VNET_HDR_LEN),
+		.addr	= __cpu_to_virtio64(true, dma - s->hdr_len),
+		.len	= __cpu_to_virtio32(true, q->buf_len + s->hdr_len),
 		.flags	= __cpu_to_virtio16(true, VRING_DESC_F_WRITE),
 	};
 	q->posted[slot] = s->avail;
@@ -136,9 +148,9 @@ static __always_inline bool vnet_split_rx_kick(struct sluice_rxq *q)
 	u16 old = s->shown;
 
 	s->shown = s->avail;
-	if (!vnet_split_show(&r, q->mask, s->event_idx, s->avail, old))
+	if (!vnet_split_show(&r, q->mask, s->mode, s->avail, old))
 		return false;
-	iowrite16(s->index, q->doorbell);
+	vnet_rx_notify(q, s->avail);
 	return true;
 }
 
@@ -158,26 +170,27 @@ static __always_inline void vnet_split_tx_init(struct sluice_txq *q)
 	vnet_tx_reset(q);
 	/* Nobody has asked yet; as an index: the one that is farthest away. */
 	vnet_split_silence(&r, false);
-	if (vnet_tx_state(q)->event_idx)
+	if (vnet_tx_state(q)->mode.event_idx)
 		vnet_split_ask(&r, q->mask, true, U16_MAX);
 }
 
-/* Every frame starts with a header, in a descriptor of its own. */
+/* A header that is not in front of its frame has a descriptor of its own. */
 static __always_inline bool vnet_split_tx_ctx(struct sluice_txq *q, u32 index,
 					      const struct sluice_tx_offload *o)
 {
+	struct vnet_tx_state *s = vnet_tx_state(q);
 	u32 slot = index & q->mask;
 	struct vnet_split r = vnet_split_tx(q);
-	u32 at = (void *)&r.hdr[slot] - q->desc;
+	struct virtio_net_hdr_v1 *hdr = vnet_hdr_to_send(s, r.hdr, slot);
 
-	r.hdr[slot] = vnet_hdr_of(o);
+	vnet_hdr_write(hdr, o);
 	r.desc[slot] = (struct vring_desc){
-		.addr	= __cpu_to_virtio64(true, q->dma + at),
-		.len	= __cpu_to_virtio32(true, VNET_HDR_LEN),
+		.addr	= __cpu_to_virtio64(true, q->dma + ((void *)hdr - q->desc)),
+		.len	= __cpu_to_virtio32(true, s->hdr_len),
 		.flags	= __cpu_to_virtio16(true, VRING_DESC_F_NEXT),
 		.next	= __cpu_to_virtio16(true, (slot + 1) & q->mask),
 	};
-	vnet_tx_state(q)->first = slot;
+	s->first = index;
 	return true;
 }
 
@@ -198,7 +211,7 @@ static __always_inline void vnet_split_tx_put(struct sluice_txq *q, u32 index,
 	};
 	if (last)
 		r.avail->ring[s->avail++ & q->mask] =
-			__cpu_to_virtio16(true, s->first);
+			__cpu_to_virtio16(true, s->first & q->mask);
 }
 
 static __always_inline bool vnet_split_tx_kick(struct sluice_txq *q)
@@ -208,16 +221,16 @@ static __always_inline bool vnet_split_tx_kick(struct sluice_txq *q)
 	u16 old = s->kicked;
 
 	s->kicked = s->avail;
-	if (!vnet_split_show(&r, q->mask, s->event_idx, s->avail, old))
+	if (!vnet_split_show(&r, q->mask, s->mode, s->avail, old))
 		return false;
-	iowrite16(s->index, q->doorbell);
+	vnet_notify(q->doorbell, s->index, s->mode, s->avail);
 	return true;
 }
 
 /* The device may send frames in any order; each is marked, and the ring cleaned
  * in the order in which it was filled.
  */
-static __always_inline void vnet_split_tx_mark(struct sluice_txq *q)
+static __always_inline void vnet_split_tx_mark(struct sluice_txq *q, u32 oldest)
 {
 	struct vnet_tx_state *s = vnet_tx_state(q);
 	struct vnet_split r = vnet_split_tx(q);
@@ -230,14 +243,17 @@ static __always_inline void vnet_split_tx_mark(struct sluice_txq *q)
 	/* The entries were written before the index. */
 	dma_rmb();
 	while ((u16)s->used != used) {
-		const struct vring_used_elem *e = &r.used->ring[s->used++ & q->mask];
-		u32 id = __virtio32_to_cpu(true, READ_ONCE(e->id));
+		const struct vring_used_elem *e = &r.used->ring[s->used & q->mask];
+		u32 id = __virtio32_to_cpu(true, READ_ONCE(e->id)), frames = 0;
 
-		if (unlikely(!vnet_tx_is_out(q, id, q->kicked))) {
+		if (likely(vnet_tx_is_out(q, id, q->kicked)))
+			frames = vnet_tx_take(q, &oldest, id,
+					      (u16)(used - s->used));
+		if (unlikely(!frames)) {
 			vnet_tx_broken(q, "it returns a frame that it does not have");
 			return;
 		}
-		q->slot[id].done = true;
+		s->used += frames;
 	}
 }
 
@@ -245,7 +261,7 @@ static __always_inline bool vnet_split_tx_done(struct sluice_txq *q, u32 first,
 					       u32 last)
 {
 	if (!q->slot[first & q->mask].done && likely(!q->broken))
-		vnet_split_tx_mark(q);
+		vnet_split_tx_mark(q, first);
 	return q->slot[first & q->mask].done;
 }
 
@@ -257,20 +273,24 @@ static __always_inline bool vnet_split_tx_arm(struct sluice_txq *q)
 	struct vnet_tx_state *s = vnet_tx_state(q);
 	struct vnet_split r = vnet_split_tx(q);
 
-	vnet_split_ask(&r, q->mask, s->event_idx, s->used);
+	if (vnet_split_asked(&r, q->mask, s->mode.event_idx, s->used))
+		return false;
+	vnet_split_ask(&r, q->mask, s->mode.event_idx, s->used);
 	/* The request before the look at what has been sent until then. */
-	virt_mb();
+	vnet_mb(s->mode);
 	return false;
 }
 
 /* Before NAPI ends, as another CPU may poll as soon as it has. */
 static __always_inline void vnet_split_rx_arm(struct sluice_rxq *q)
 {
+	struct vnet_mode mode = vnet_rx_state(q)->mode;
 	struct vnet_split r = vnet_split_rx(q);
 
-	vnet_split_ask(&r, q->mask, vnet_rx_state(q)->event_idx, q->head);
+	vnet_split_ask(&r, q->mask, mode.event_idx, q->head);
 	/* The request before the look at what has come until then. */
-	virt_mb();
+	vnet_mb(mode);
+	vnet_dim_sample(q->vec);
 }
 
 static __always_inline void vnet_split_irq_enable(struct sluice_vector *v)
@@ -287,6 +307,7 @@ static const struct sluice_dp vnet_split_dp = {
 	.rx_kick	= vnet_split_rx_kick,
 	.rx_offload	= vnet_rx_offload,
 	.tx_init	= vnet_split_tx_init,
+	.tx_push	= vnet_tx_push,
 	.tx_ctx		= vnet_split_tx_ctx,
 	.tx_put		= vnet_split_tx_put,
 	.tx_kick	= vnet_split_tx_kick,
@@ -296,9 +317,10 @@ static const struct sluice_dp vnet_split_dp = {
 	.irq_enable	= vnet_split_irq_enable,
 	.tx_min_len	= ETH_HLEN,
 	.tx_hdr_descs	= 1,
-	.rx_hdr_len	= VNET_HDR_LEN,
+	.rx_hdr_len	= VNET_HDR_MOST,
+	.rx_hashes	= true,
 };
 
 SLUICE_DP_DEFINE(vnet_split, vnet_split_dp, VNET_SPLIT_RX_SIZE,
-		 VNET_SPLIT_TX_SIZE, VNET_RING_EXTRA, VNET_HDR_LEN);
+		 VNET_SPLIT_TX_SIZE, VNET_RING_EXTRA, VNET_HDR_MOST);
 EXPORT_SYMBOL_IF_KUNIT(sluice_vnet_split_engine);

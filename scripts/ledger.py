@@ -9,7 +9,8 @@ import time
 
 RX_ENDS = ["passed", "xdp_drop", "xdp_tx", "xdp_redirect", "xdp_aborted", "xdp_invalid",
            "xdp_tx_full", "xdp_redirect_err", "xdp_no_frags", "alloc_fail", "skb_fail",
-           "length_err", "chain_err", "hw_err", "hdr_err", "xdp_partial"]
+           "length_err", "chain_err", "hw_err", "hdr_err", "xdp_partial",
+           "reset_drop"]
 TX_ENDS = ["completed", "dma_err", "offload_err", "pad_err", "reset_drop", "in_flight"]
 TX_STARTS = ["accepted", "xdp_accepted"]
 
@@ -28,22 +29,30 @@ def terms(stats, prefix, names):
     return {name: stats[prefix + name] for name in names}
 
 
-def assert_equal(prefix, left, right):
-    assert sum(left.values()) == sum(right.values()), \
-        f"{prefix} ledger: {sum(left.values())} in, {sum(right.values())} out; {left} against " \
-        f"{ {name: value for name, value in right.items() if value} }"
+def equations(stats):
+    """The name of each equation and its two sides, each with its terms."""
+    for q in queues(stats, "rx"):
+        prefix = f"rx{q}_"
+        yield prefix, terms(stats, prefix, ["frames"]), terms(stats, prefix, RX_ENDS)
+    for q in queues(stats, "tx"):
+        prefix = f"tx{q}_"
+        yield prefix, terms(stats, prefix, TX_STARTS), terms(stats, prefix, TX_ENDS)
+
+
+def imbalances(stats):
+    """A sentence for each equation that does not hold in one reading of ethtool -S."""
+    for prefix, left, right in equations(stats):
+        if sum(left.values()) != sum(right.values()):
+            ends = {name: value for name, value in right.items() if value}
+            yield f"{prefix} ledger: {sum(left.values())} in, {sum(right.values())} out; " \
+                f"{left} against {ends}"
 
 
 def assert_balanced(stats):
     """Both equations for every queue of one reading of ethtool -S."""
-    rx, tx = queues(stats, "rx"), queues(stats, "tx")
-    assert rx and tx, f"no queue counters among {sorted(stats)[:10]}"
-    for q in rx:
-        prefix = f"rx{q}_"
-        assert_equal(prefix, terms(stats, prefix, ["frames"]), terms(stats, prefix, RX_ENDS))
-    for q in tx:
-        prefix = f"tx{q}_"
-        assert_equal(prefix, terms(stats, prefix, TX_STARTS), terms(stats, prefix, TX_ENDS))
+    assert queues(stats, "rx") and queues(stats, "tx"), \
+        f"no queue counters among {sorted(stats)[:10]}"
+    assert not (wrong := list(imbalances(stats))), "\n".join(wrong)
 
 
 def moving(stats):

@@ -64,6 +64,9 @@ enum count {
 	COUNT_TAG_TCI,		/* sum of the reported TCIs */
 	COUNT_NO_TAG,		/* the driver said -ENODATA */
 	COUNT_TAG_ERR,		/* the driver said something else */
+	COUNT_HASH,		/* the driver said a hash over ports too */
+	COUNT_HASH_SUM,		/* sum of these */
+	COUNT_NO_HASH,		/* the driver said something else */
 	COUNT_STACK,		/* seen at tc ingress */
 	COUNT_STACK_META,	/* ... with the right metadata in front */
 	COUNT_STACK_BAD_META,

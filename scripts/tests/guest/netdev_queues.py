@@ -8,7 +8,7 @@ import json
 import socket
 import sys
 
-from netdev_family import Netdev, number, u32
+from netlink_family import Family, number, u32
 
 QUEUE_GET, NAPI_GET, QSTATS_GET = 10, 11, 12
 QUEUE_IFINDEX, NAPI_IFINDEX, QSTATS_IFINDEX, QSTATS_SCOPE = 2, 1, 1, 4
@@ -28,7 +28,7 @@ def objects(netdev, command, payload, names):
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
-    netdev, ifindex = Netdev(), socket.if_nametoindex(sys.argv[1])
+    netdev, ifindex = Family("netdev"), socket.if_nametoindex(sys.argv[1])
     device = u32(QSTATS_IFINDEX, ifindex)
     print(json.dumps({
         "queues": objects(netdev, QUEUE_GET, u32(QUEUE_IFINDEX, ifindex), QUEUE_NAMES),

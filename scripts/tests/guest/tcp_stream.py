@@ -17,6 +17,8 @@ MSG_ZEROCOPY = 0x4000000
 SO_EE_ORIGIN_ZEROCOPY = 5
 # Neither a power of two nor a multiple of the segment size: pieces start at odd addresses.
 PIECE = 61441
+# No call takes more than 1,024 pieces.
+CRUMBS = 1001
 
 
 def payload(total, seed):
@@ -57,6 +59,20 @@ def send_file(sock, data):
             at += os.sendfile(sock.fileno(), file.fileno(), at, PIECE)
 
 
+def send_splice(sock, data):
+    """Through a pipe, whose pages the driver gets as they are."""
+    with tempfile.TemporaryFile() as file:
+        file.write(data)
+        file.flush()
+        reader, writer = os.pipe()
+        at = 0
+        while at < len(data):
+            filled = os.splice(file.fileno(), writer, PIECE, offset_src=at)
+            at += filled
+            while filled:
+                filled -= os.splice(reader, sock.fileno(), filled)
+
+
 def zerocopy_completions(sock):
     """How many sends the kernel reports done, and how many of them it had to copy."""
     try:
@@ -72,16 +88,16 @@ def zerocopy_completions(sock):
     return done, copied
 
 
-def send_zerocopy(sock, data):
-    """From user pages; waits for every completion and prints how many were copies after all."""
-    sock.setsockopt(socket.SOL_SOCKET, SO_ZEROCOPY, 1)
-    pages = mmap.mmap(-1, len(data) + 1)
-    pages[1:] = data
-    view = memoryview(pages)[1:]
-    sends = done = copied = at = 0
-    while at < len(data):
-        at += sock.send(view[at:at + PIECE], MSG_ZEROCOPY)
-        sends += 1
+def user_pages(data, at):
+    """Memory that the kernel can send from, the data in it behind so many bytes."""
+    pages = mmap.mmap(-1, len(data) + at)
+    pages[at:] = data
+    return memoryview(pages)[at:]
+
+
+def wait_completions(sock, sends):
+    """Print how many sends there were, how many are complete, how many were copies after all."""
+    done = copied = 0
     deadline = time.monotonic() + 10
     sock.setblocking(False)
     while done < sends and time.monotonic() < deadline:
@@ -91,7 +107,32 @@ def send_zerocopy(sock, data):
     print("zerocopy", sends, done, copied)
 
 
-SENDERS = {"copy": send_copy, "sendfile": send_file, "zerocopy": send_zerocopy}
+def send_zerocopy(sock, data):
+    """From user pages."""
+    sock.setsockopt(socket.SOL_SOCKET, SO_ZEROCOPY, 1)
+    view = user_pages(data, 1)
+    sends = at = 0
+    while at < len(data):
+        at += sock.send(view[at:at + PIECE], MSG_ZEROCOPY)
+        sends += 1
+    wait_completions(sock, sends)
+
+
+def send_crumbs(sock, data):
+    """From user pages too, each byte a fragment: its neighbour lies in another page."""
+    sock.setsockopt(socket.SOL_SOCKET, SO_ZEROCOPY, 1)
+    planes = [user_pages(data[plane::2], plane) for plane in (0, 1)]
+    sends = at = 0
+    while at < len(data):
+        end = min(at + CRUMBS, len(data))
+        crumbs = [planes[n % 2][n // 2:n // 2 + 1] for n in range(at, end)]
+        at += sock.sendmsg(crumbs, [], MSG_ZEROCOPY)
+        sends += 1
+    wait_completions(sock, sends)
+
+
+SENDERS = {"copy": send_copy, "sendfile": send_file, "splice": send_splice,
+           "zerocopy": send_zerocopy, "crumbs": send_crumbs}
 
 
 def send(args):

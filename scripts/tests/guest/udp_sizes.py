@@ -13,6 +13,9 @@ def main():
     args = parser.parse_args()
     family = socket.AF_INET6 if ":" in args.host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_DGRAM)
+    # Twice what a socket may hold by itself (net.core.wmem_max, which the kernel doubles): a ring
+    # that has stopped must be full before the sender waits.
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
     # Not connected: that nobody listens must not end the sending.
     for seed, size in enumerate(args.sizes):
         payload = bytes((seed + 3 * i) & 255 for i in range(size))

@@ -9,7 +9,7 @@ xdp_features.py watch IF FILE goes on printing the features at each change notif
 import socket
 import sys
 
-from netdev_family import Netdev, number, u32
+from netlink_family import Family, number, u32
 
 NETDEV_CMD_DEV_GET, NETDEV_CMD_DEV_CHANGE_NTF = 1, 4
 NETDEV_A_DEV_IFINDEX, NETDEV_A_DEV_XDP_FEATURES, NETDEV_A_DEV_RX_METADATA = 1, 3, 5
@@ -36,7 +36,7 @@ def watch(netdev, ifindex, path):
 def main():
     if len(sys.argv) < 3 or sys.argv[1] not in ("show", "watch"):
         sys.exit(__doc__)
-    netdev, ifindex = Netdev(), socket.if_nametoindex(sys.argv[2])
+    netdev, ifindex = Family("netdev"), socket.if_nametoindex(sys.argv[2])
     if sys.argv[1] == "show":
         print(describe(device(netdev, ifindex)))
     else:

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Speaks the generic netlink family "netdev", for the programs that ask it."""
+"""Speaks a family of generic netlink, for the programs that ask "netdev" or "ethtool"."""
 import socket
 import struct
 import sys
 
 NETLINK_GENERIC = 16
-SOL_NETLINK, NETLINK_ADD_MEMBERSHIP = 270, 1
-NLM_F_REQUEST, NLM_F_DUMP = 1, 0x300
+SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, NETLINK_CAP_ACK, NETLINK_EXT_ACK = 270, 1, 10, 11
+NLM_F_REQUEST, NLM_F_ACK, NLM_F_DUMP = 1, 4, 0x300
+NLMSGERR_ATTR_MSG = 1
 NLMSG_ERROR, NLMSG_DONE = 2, 3
 GENL_ID_CTRL, CTRL_CMD_GETFAMILY = 16, 3
 CTRL_ATTR_FAMILY_ID, CTRL_ATTR_FAMILY_NAME, CTRL_ATTR_MCAST_GROUPS = 1, 2, 7
@@ -44,15 +45,24 @@ def messages(data):
         data = data[(size + 3) & ~3:]
 
 
-class Netdev:
-    """A socket that speaks the family."""
+def reason(body):
+    """What the kernel says of a request that it refuses, behind that one's header."""
+    found = dict(attributes(body[4 + MESSAGE.size:]))
+    return found.get(NLMSGERR_ATTR_MSG, b"no reason given").rstrip(b"\0").decode()
 
-    def __init__(self):
+
+class Family:
+    """A socket that speaks a family."""
+
+    def __init__(self, name):
         self.sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_GENERIC)
         self.sock.bind((0, 0))
+        for option in (NETLINK_CAP_ACK, NETLINK_EXT_ACK):
+            self.sock.setsockopt(SOL_NETLINK, option, 1)
         # until the answer is here: the family in which families are asked for
         self.family = GENL_ID_CTRL
-        answer = self.request(CTRL_CMD_GETFAMILY, attribute(CTRL_ATTR_FAMILY_NAME, b"netdev\0"))
+        answer = self.request(CTRL_CMD_GETFAMILY,
+                              attribute(CTRL_ATTR_FAMILY_NAME, name.encode() + b"\0"))
         self.family = number(answer[CTRL_ATTR_FAMILY_ID])
         self.groups = dict(self._groups(answer[CTRL_ATTR_MCAST_GROUPS]))
 
@@ -74,8 +84,8 @@ class Netdev:
                 # an error that ends a dump stands where its length would be
                 status = struct.unpack_from("=i", body)[0]
                 if kind in (NLMSG_ERROR, NLMSG_DONE) and status < 0:
-                    raise OSError(-status, "netlink request failed")
-                if kind == NLMSG_DONE:
+                    raise OSError(-status, reason(body))
+                if kind in (NLMSG_ERROR, NLMSG_DONE):
                     return
                 yield GENERIC.unpack_from(body)[0], dict(attributes(body[GENERIC.size:]))
 
@@ -83,6 +93,11 @@ class Netdev:
         """The attributes of the one answer."""
         self._send(command, NLM_F_REQUEST, payload)
         return next(self.received())[1]
+
+    def order(self, command, payload):
+        """Nothing but that it is done."""
+        self._send(command, NLM_F_REQUEST | NLM_F_ACK, payload)
+        assert not list(self.received())
 
     def dump(self, command, payload):
         """The attributes of each object."""

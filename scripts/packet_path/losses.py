@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""To which station of the picture a loss belongs."""
+import re
+
+from packet_path import probes
+
+# The first pattern that fits "REASON function" decides; the kernel gives no reason for many.
+SOCKET = r"(NO_SOCKET|SOCKET_|TCP_|UDP_|ICMP_|PROTO_MEM|PACKET_SOCK)|\w+ _*(tcp|udp|raw|icmp|sk|" \
+    r"sock|packet|tpacket|ping)"
+DRIVER = r"\w+ sluice_"
+ROWS = {
+    "received": [("ring", DRIVER), ("xdp", r"XDP |\w+ (\w+_generic_xdp|do_xdp_generic)"),
+                 ("gro", "CPU_BACKLOG "), ("tc", "TC_"), ("socket", SOCKET), ("ip", "")],
+    "sent": [("ring", DRIVER),
+             ("qdisc", r"(QDISC_|FQ_|TC_)|\w+ (\w+_)?(qdisc|enqueue|dequeue)"),
+             ("driver", r"\w+ (__dev_queue|dev_hard|validate|__dev_direct|sch_direct)"),
+             ("socket", SOCKET), ("ip", "")],
+}
+
+# Of sluice's counters, summed over queues; XDP_DROP is what the program is for, and yet the packet
+# is gone.
+COUNTERS = {
+    ("received", "wire"): ["dev_missed", "dev_crc_err", "dev_align_err", "dev_rx_err",
+                           "dev_length_err", "dev_carrier_err", "dev_undersize", "dev_fragments",
+                           "dev_oversize", "dev_jabber"],
+    ("received", "ring"): ["rx_hw_err", "rx_length_err", "rx_chain_err", "rx_hdr_err",
+                           "rx_alloc_fail", "rx_skb_fail", "rx_reset_drop"],
+    ("received", "xdp"): ["rx_xdp_drop", "rx_xdp_aborted", "rx_xdp_invalid", "rx_xdp_tx_full",
+                          "rx_xdp_redirect_err", "rx_xdp_no_frags", "rx_xdp_partial"],
+    ("sent", "ring"): ["tx_dma_err", "tx_offload_err", "tx_pad_err", "tx_reset_drop",
+                       "tx_xdp_full"],
+    ("sent", "wire"): ["dev_late_coll", "dev_excess_coll", "dev_no_carrier"],
+}
+# Of any driver: the stack adds drops of its own, so these can be among the others again.
+LINK = {
+    ("received", "wire"): ["rx_missed_errors", "rx_length_errors", "rx_crc_errors",
+                           "rx_frame_errors", "rx_fifo_errors"],
+    ("received", "ring"): ["rx_dropped"],
+    ("sent", "ring"): ["tx_dropped"],
+    ("sent", "wire"): ["tx_carrier_errors", "tx_aborted_errors", "tx_window_errors"],
+}
+
+# The numbers of netfilter: its families for IP, and the hooks of these.
+IP_FAMILIES = (2, 10)
+HOOKS = ("prerouting", "input", "forward", "output", "postrouting")
+
+
+def row(way, reason, function):
+    """The station on this way at which the stack has given up a packet."""
+    return next(name for name, pattern in ROWS[way] if re.match(pattern, f"{reason} {function}"))
+
+
+def of_stack(lost):
+    """{(way, row, reason, where): packets} of the packets that were freed.
+
+    But hooks know better than the reason which of them it was.
+    """
+    found = {}
+    for (received, reason, function), count in lost.items():
+        if reason != "NETFILTER_DROP":
+            way = ("sent", "received")[received]
+            found[way, row(way, reason, function), reason, function] = count
+    return found
+
+
+def by_hook(hooks):
+    """{(way, station, answer): packets} of the hooks; what is not IP hangs on the device."""
+    found = {}
+    for (received, family, number, answer), count in hooks.items():
+        way, device = (("sent", "qdisc"), ("received", "tc"))[received]
+        name = way, HOOKS[number] if family in IP_FAMILIES else device, answer
+        found[name] = found.get(name, 0) + count
+    return found
+
+
+def of_hooks(hooks):
+    """The same of what the hooks have not let through."""
+    return {(way, station, "NETFILTER_DROP", "nf_hook_slow"): count
+            for (way, station, answer), count in by_hook(hooks).items() if answer == probes.LOST}
+
+
+def of_driver(own, standard):
+    """The same of the driver's counters, or of what ip says where they are another driver's."""
+    table, values, source = (COUNTERS, own, "ethtool -S") if own else (LINK, standard, "ip -s link")
+    return {(way, station, re.sub("^[rt]x_", "", name), source): values[name]
+            for (way, station), names in table.items() for name in names if name in values}

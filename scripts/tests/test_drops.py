@@ -1,0 +1,344 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Where a packet got lost: for each place, exactly N packets are lost there, the one counter that
+names the place grows by N, and `sluice path` shows these N there and no other loss anywhere."""
+import contextlib
+import dataclasses
+import functools
+import json
+import shlex
+
+import pytest
+
+import frames
+from counters import Growth, snmp, wait_for
+from device_access import qtest_arguments
+from fault_injection import POOL, Faults
+from guest import Guest, Nic
+from path_watch import NEAR, PathWatch, router_up
+from steady_traffic import frame_to
+from taps import fresh_path, wait_for_file
+from test_hang import MTU, without_interrupts
+from test_hostile import LyingDevice, Written
+from topology import GUEST_V4, HOST_MAC, HOST_V4, PEER_V4, wait_carrier
+from xdp import Port, Verdict
+
+pytest_plugins = ["device_access"]
+N = 20
+PORT = 6100
+OVERSIZE = 1600
+JUMBO = 100
+NOWHERE, NOBODY, STRANGER = "192.0.2.1", "10.1.0.77", "198.51.100.7"
+on_distribution = pytest.mark.distribution_kernel("tc's drop action is not in it")
+
+
+@pytest.fixture(scope="module")
+def guest(qtest_path):
+    """A router between two wires; no packet but the tests'."""
+    with Guest(nics=[Nic(), Nic()], extra_args=qtest_arguments(qtest_path)) as running:
+        router_up(running)
+        yield running
+
+
+@pytest.fixture(scope="module")
+def watch(guest):
+    with PathWatch(guest, guest.ifname(NEAR)) as running:
+        yield running
+
+
+# What is lost, and what counts it
+
+@dataclasses.dataclass
+class Place:
+    """Where `sluice path` shows the loss, the counter of numbers(), what makes it happen and what
+    ends it; frame(guest) comes from the wire, or a datagram for a host is sent without one."""
+    loss: tuple
+    counter: str | None
+    frame: object = None
+    host: str = HOST_V4
+    before: str = "true"
+    after: str = "true"
+
+
+def flow(guest, source=HOST_V4, destination=GUEST_V4):
+    return frames.Flow(guest.nics[NEAR].mac, HOST_MAC, source, destination, 7, PORT)
+
+
+def datagram(guest, source=HOST_V4, destination=GUEST_V4, **wrong):
+    return frames.udp_frame(flow(guest, source, destination), bytes(30), **wrong)
+
+
+def segment(guest, **wrong):
+    return frames.tcp_frame(flow(guest), bytes(30), **wrong)
+
+
+def last_hop(guest):
+    """One that is to be forwarded and has no hop left."""
+    payload = frames.udp(HOST_V4, PEER_V4, 7, PORT, bytes(30))
+    packet = frames.ipv4(HOST_V4, PEER_V4, frames.IPPROTO_UDP, payload, ttl=1)
+    return frames.ether(guest.nics[NEAR].mac, HOST_MAC, frames.ETH_P_IP, packet)
+
+
+def to(destination):
+    return functools.partial(datagram, destination=destination)
+
+
+def hook(name):
+    """A rule that drops on one of netfilter's hooks."""
+    rules = f"table ip lossy {{ chain lossy {{ type filter hook {name} priority 0; " \
+        f"udp dport {PORT} counter drop; }}; }}"
+    return {"counter": "nft", "before": f"nft {shlex.quote(rules)}",
+            "after": "nft delete table ip lossy"}
+
+
+def tc_drop(direction):
+    return {"counter": "clsact", "before": "tc qdisc add dev IF clsact; "
+            f"tc filter add dev IF {direction} protocol ip matchall action drop",
+            "after": "tc qdisc del dev IF clsact"}
+
+
+def setting(text, back):
+    return {"before": f"sysctl -qw {text}", "after": f"sysctl -qw {back}"}
+
+
+PLACES = {
+    "tc ingress": Place(("received", "tc", "TC_INGRESS"), frame=datagram, **tc_drop("ingress")),
+    "prerouting": Place(("received", "prerouting", "NETFILTER_DROP"), frame=datagram,
+                        **hook("prerouting")),
+    "input": Place(("received", "input", "NETFILTER_DROP"), frame=datagram, **hook("input")),
+    "forward": Place(("received", "forward", "NETFILTER_DROP"), frame=to(PEER_V4),
+                     **hook("forward")),
+    "output": Place(("sent", "output", "NETFILTER_DROP"), **hook("output")),
+    "postrouting": Place(("sent", "postrouting", "NETFILTER_DROP"), **hook("postrouting")),
+    "no protocol": Place(("received", "ip", "UNHANDLED_PROTO"), "dropped",
+                         lambda guest: frame_to(guest, NEAR)),
+    "IP checksum": Place(("received", "ip", "IP_CSUM"), "IpExtInCsumErrors",
+                         functools.partial(datagram, bad_ip_checksum=True)),
+    "TTL": Place(("received", "ip", "IP_INHDR"), "IpInHdrErrors", last_hop),
+    "no route": Place(("received", "ip", "IP_INNOROUTES"), "IpExtInNoRoutes", to(NOWHERE)),
+    "not for us": Place(("received", "ip", "IP_INADDRERRORS"), "IpInAddrErrors", to(NOWHERE),
+                        **setting("net.ipv4.conf.IF.forwarding=0",
+                                  "net.ipv4.conf.IF.forwarding=1")),
+    "reverse path": Place(("received", "ip", "IP_RPFILTER"), "TcpExtIPReversePathFilter",
+                          functools.partial(datagram, source=STRANGER),
+                          **setting("net.ipv4.conf.IF.rp_filter=1",
+                                    "net.ipv4.conf.IF.rp_filter=0")),
+    "martian": Place(("received", "ip", "NOT_SPECIFIED"), "martian",
+                     functools.partial(datagram, source="127.0.0.1")),
+    "no socket": Place(("received", "socket", "NO_SOCKET"), "UdpNoPorts", datagram),
+    "no connection": Place(("received", "socket", "NO_SOCKET"), "TcpOutRsts", segment),
+    "UDP checksum": Place(("received", "socket", "UDP_CSUM"), "UdpInCsumErrors",
+                          functools.partial(datagram, bad_checksum=True)),
+    "TCP checksum": Place(("received", "socket", "TCP_CSUM"), "TcpInCsumErrors",
+                          functools.partial(segment, bad_checksum=True)),
+    "no neighbour": Place(("sent", "ip", "NEIGH_FAILED"), None, host=NOBODY),
+    "tc egress": Place(("sent", "qdisc", "TC_EGRESS"), **tc_drop("egress")),
+    "qdisc": Place(("sent", "qdisc", "QDISC_DROP"), "qdisc",
+                   before="tc qdisc replace dev IF root bfifo limit 1",
+                   after="tc qdisc del dev IF root"),
+}
+
+
+def numbers(guest):
+    """All counters that may name a loss."""
+    stats = json.loads(guest.sh(f"tc -s -j qdisc show dev {guest.ifname(NEAR)}").stdout)
+    rules = guest.sh("nft -j list table ip lossy 2>/dev/null", check=False).stdout
+    columns = guest.sh("cat /proc/net/stat/rt_cache").stdout.splitlines()
+    martian = columns[0].split().index("in_martian_src")
+    return snmp(guest) | guest.ethtool_stats(NEAR) | {
+        "dropped": guest.link_stats(NEAR)["rx"]["dropped"],
+        "clsact": sum(q["drops"] for q in stats if q["kind"] == "clsact"),
+        "qdisc": sum(q["drops"] for q in stats if q.get("root")),
+        "martian": sum(int(line.split()[martian], 16) for line in columns[1:]),
+        "nft": nft_packets(json.loads(rules)["nftables"] if rules else [])}
+
+
+def nft_packets(entries):
+    return sum(part["counter"]["packets"] for entry in entries if "rule" in entry
+               for part in entry["rule"]["expr"] if "counter" in part)
+
+
+# A packet filter's answer to a sender is an error.
+SEND = """
+import contextlib, socket
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+    for _ in range({count}):
+        with contextlib.suppress(PermissionError):
+            sock.sendto(bytes(30), ("{host}", {port}))
+"""
+
+
+def lose(guest, place):
+    if place.frame:
+        guest.wire(NEAR).send_many([place.frame(guest)] * N)
+    else:
+        script = SEND.format(count=N, host=place.host, port=PORT)
+        guest.sh(f"/usr/bin/python3 -c {shlex.quote(script)}")
+
+
+@contextlib.contextmanager
+def lossy(guest, place):
+    guest.sh("set -e; " + place.before.replace("IF", guest.ifname(NEAR)))
+    try:
+        yield
+    finally:
+        guest.sh(place.after.replace("IF", guest.ifname(NEAR)))
+
+
+def assert_only(seen, loss, count=N):
+    """These packets are lost there, none elsewhere, and the driver's ledger has all of them."""
+    assert seen.losses == {loss: count}
+    assert seen.ledgers[-1] is True
+
+
+@on_distribution
+@pytest.mark.parametrize("name", PLACES)
+def test_place(guest, watch, name):
+    """The stack's places, from tc ingress to the socket, and from the socket to the qdisc."""
+    place = PLACES[name]
+    with lossy(guest, place):
+        growth = Growth(lambda: numbers(guest))
+        with watch.during() as seen:
+            lose(guest, place)
+            if place.counter:
+                growth.wait(place.counter, N)
+            else:
+                wait_for_failed(guest, place.host)
+        grown = growth()
+    assert_only(seen, place.loss)
+    assert place.counter is None or grown[place.counter] == N
+
+
+def wait_for_failed(guest, host):
+    """Three questions without an answer, a second each."""
+    wait_for(lambda: guest.sh(f"ip neigh show {host}").stdout, lambda text: "FAILED" in text, 15,
+             f"{host} to be given up")
+
+
+# A socket of which nobody reads
+HOLD = """
+import pathlib, socket, time
+sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+sock.bind(("{host}", {port}))
+pathlib.Path("{ready}").touch()
+time.sleep(600)
+"""
+
+
+@on_distribution
+def test_full_socket(guest, watch):
+    """rcvbuf: what does not fit is SOCKET_RCVBUFF and UdpRcvbufErrors; the rest is in the queue."""
+    ready = fresh_path("full")
+    script = HOLD.format(host=GUEST_V4, port=PORT, ready=ready)
+    job = guest.spawn(f"exec /usr/bin/python3 -c {shlex.quote(script)}")
+    wait_for_file(guest, ready)
+    growth = Growth(lambda: numbers(guest))
+    with watch.during() as seen:
+        guest.wire(NEAR).send_many([datagram(guest)] * N)
+        growth.wait("UdpInErrors", 1)
+    lost = growth.of("UdpRcvbufErrors")
+    job.stop()
+    assert 0 < lost < N
+    assert_only(seen, ("received", "socket", "SOCKET_RCVBUFF"), lost)
+
+
+# XDP
+
+@on_distribution
+@pytest.mark.parametrize("verdict, mode, loss", [
+    (Verdict.DROP, "native", "xdp_drop"), (Verdict.ABORTED, "native", "xdp_aborted"),
+    (Verdict.DROP, "generic", "NOT_SPECIFIED")], ids=["drop", "aborted", "generic drop"])
+def test_xdp(guest, watch, verdict, mode, loss):
+    """The program's verdict, before there is an skb and after."""
+    port = Port(guest, NEAR)
+    port.attach("obey_linear", mode)
+    try:
+        port.wait_carrier()
+        port.counts(reset=True)
+        growth = Growth(lambda: guest.ethtool_stats(NEAR))
+        with watch.during() as seen:
+            port.wire.send_many([port.order(60, verdict)] * N)
+            growth.wait("rx0_frames", N)
+        assert port.counts()[verdict.name] == N
+    finally:
+        port.detach(mode)
+    assert_only(seen, ("received", "xdp", loss))
+    assert mode == "generic" or growth.of(f"rx0_{loss}") == N
+
+
+# Ring, wire, memory
+
+@pytest.fixture
+def device(guest, qtest_path):
+    access = LyingDevice(guest, qtest_path)
+    yield access
+    access.close()
+
+
+@on_distribution
+@pytest.mark.needs("8254x")
+def test_ring(guest, watch, device):
+    """The device writes a length that cannot be: length_err."""
+    growth = Growth(lambda: guest.ethtool_stats(NEAR))
+    with watch.during() as seen:
+        device.forge(*[Written(13)] * N)
+        growth.wait("rx0_frames", N)
+    assert_only(seen, ("received", "ring", "length_err"))
+    assert growth.of("rx0_length_err") == N
+
+
+@on_distribution
+@pytest.mark.needs("counters")
+def test_wire_too_long(guest, watch):
+    """Longer than the device lets in: dev_oversize."""
+    growth = Growth(lambda: guest.ethtool_stats(NEAR))
+    with watch.during() as seen:
+        guest.wire(NEAR).send_many([frame_to(guest, NEAR, OVERSIZE)] * N)
+        growth.wait("dev_oversize", N)
+    assert_only(seen, ("received", "wire", "dev_oversize"))
+    assert growth.of("rx0_frames") == 0
+
+
+@pytest.fixture
+def jumbo(guest):
+    """The NIC lets long frames in, and has used one buffer of a new ring: what is left is no
+    multiple of what a frame needs, so no frame waits for buffers."""
+    ifname = guest.ifname(NEAR)
+    guest.sh(f"ip link set {ifname} mtu {MTU}")
+    wait_carrier(guest, ifname)
+    growth = Growth(lambda: guest.ethtool_stats(NEAR))
+    guest.wire(NEAR).send(frame_to(guest, NEAR))
+    growth.wait("rx0_frames", 1)
+    yield
+    guest.sh(f"ip link set {ifname} mtu 1500")
+    wait_carrier(guest, ifname)
+
+
+@on_distribution
+@pytest.mark.needs("8254x")
+@pytest.mark.usefixtures("jumbo")
+def test_wire_missed(guest, watch, device):
+    """Jumbo frames for which the ring has no buffers: what does not come is dev_missed."""
+    growth = Growth(lambda: guest.ethtool_stats(NEAR))
+    with watch.during() as seen:
+        with without_interrupts(device):
+            guest.wire(NEAR).send_many([frame_to(guest, NEAR, MTU + 14)] * JUMBO)
+            growth.wait("dev_missed", 1)
+        wait_for(growth, lambda now: now["rx0_frames"] + now["dev_missed"] == JUMBO, 30, "all")
+    missed = growth.of("dev_missed")
+    assert seen.losses["received", "wire", "dev_missed"] == missed
+    assert seen.received["ring"] == JUMBO - missed
+
+
+def test_memory(guest, request):
+    """No page to replace a frame's: alloc_fail; only a kernel that watches can refuse memory."""
+    if request.config.option.kernel not in ("kasan", "kcsan"):
+        pytest.skip("this kernel injects no faults")
+    port, faults = Port(guest, NEAR), Faults(guest)
+    with PathWatch(guest, port.name) as watching, watching.during() as seen:
+        growth = Growth(lambda: guest.ethtool_stats(NEAR))
+        with faults.armed(POOL, probability=100):
+            port.wire.send_many([port.order(60, Verdict.PASS)] * N)
+            growth.wait("rx0_frames", N)
+    assert_only(seen, ("received", "ring", "alloc_fail"))
+    assert growth.of("rx0_alloc_fail") == N

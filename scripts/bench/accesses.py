@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Accesses to registers: for a lone packet, for a request and its response, in floods."""
+import contextlib
+import dataclasses
+import os
+import tempfile
+import time
+
+import bed
+import bpf
+import frames
+from bed import Bed, GUEST_ADDRESS, HOST_ADDRESS, HOST_MAC
+from device_trace import DeviceTrace
+from ratios import SLUICE
+
+# By the NIC's in-tree driver. The doorbells of virtio are a part of these regions, and the control
+# console and the file system of the guest have regions of other names.
+REGIONS = {"e1000": "e1000-mmio", "virtio_net": "virtio-pci-(common|isr|device|notify)-virtio-net"}
+# A doorbell that only wakes another thread of the emulator is not traced.
+TRACED = {"virtio_net": "ioeventfd=off"}
+# Statistics of the 8254x, which in-tree e1000 reads every 2 s and sluice when it is asked.
+STATISTICS = range(0x4000, 0x4100)
+REGISTERS = 0x20000
+# Between lone packets, longer than any interrupt is held back.
+PAUSE = 0.05
+ANSWER_SECONDS = 5
+# The default is 200 us, in which a busy emulator does not send as many frames as may share.
+LONGER = "frames=32 usecs=1000"
+
+
+@dataclasses.dataclass
+class Plan:
+    """How many frames of each kind."""
+    lone: int = 20
+    flood: int = 20_000
+    sent: int = 100_000
+
+
+@contextlib.contextmanager
+def booted(model):
+    """A bed whose accesses are traced."""
+    with tempfile.TemporaryDirectory(prefix="sluice-trace-") as directory:
+        trace, peer = DeviceTrace(os.path.join(directory, "accesses")), bed.Peer(0)
+        try:
+            with Bed([peer.nic(model.name, TRACED.get(model.module, ""))],
+                     extra_args=trace.arguments) as running:
+                trace.guest = running.guest
+                yield Accesses(running, trace, peer)
+        finally:
+            peer.stop()
+
+
+class Accesses:
+    """The measurements."""
+
+    def __init__(self, running, trace, peer):
+        self.bed, self.trace, self.peer = running, trace, peer
+
+    def during(self, work):
+        """Accesses by kind, but not those for statistics."""
+        module = self.bed.model.module
+        seen = self.trace.during(work, REGIONS[module])
+        return sum(count for (_, address), count in seen.items()
+                   if module != "e1000" or address % REGISTERS not in STATISTICS)
+
+    def ask(self):
+        """An echo request, and wait for its answer."""
+        self.peer.send_frame(frames.icmp_echo(frames.Flow(
+            bed.mac(0), HOST_MAC, HOST_ADDRESS.format(0), GUEST_ADDRESS.format(0))))
+        end = time.monotonic() + ANSWER_SECONDS
+        while not self.peer.received()[0]:
+            if time.monotonic() > end:
+                raise RuntimeError(f"no answer from {self.bed.driver}")
+            time.sleep(0.001)
+
+    def give(self, driver):
+        """To a driver, until it answers: a NIC may be deaf for a second when it is set up."""
+        self.bed.give(driver)
+        self.peer.received()
+        self.ask()
+        time.sleep(PAUSE)
+
+    def lone(self, count, work):
+        """Accesses for each, so far apart that they have nothing in common."""
+        def all_of_them():
+            for _ in range(count):
+                work()
+                time.sleep(PAUSE)
+        return self.during(all_of_them) / count
+
+    def lone_received(self, plan):
+        return self.lone(plan.lone, lambda: self.peer.send(1))
+
+    def request_response(self, plan):
+        return self.lone(plan.lone, self.ask)
+
+    def receive_flood(self, plan):
+        def flood():
+            self.peer.send(plan.flood)
+            time.sleep(PAUSE)
+        return self.during(flood) / plan.flood
+
+    def send_loop(self, plan):
+        """sendto() without xmit_more; the wire is read as fast as it comes."""
+        words = f"send {HOST_ADDRESS.format(0)} {bed.PORT} {plan.sent} 18"
+        return self.during(lambda: self.bed.udp_loop(words)) / plan.sent
+
+    def send_loop_shared(self, plan):
+        """The same with doorbells that wait longer for others, where a driver has that."""
+        if self.bed.driver == SLUICE:
+            self.bed.sh(f"/usr/bin/python3 -B {bpf.GUEST}/tx_aggr.py {self.bed.names[0]} "
+                        f"{LONGER}")
+        return self.send_loop(plan)
+
+
+MEASURES = {
+    "register accesses, lone received packet": Accesses.lone_received,
+    "register accesses, request + response": Accesses.request_response,
+    "register accesses per packet, RX flood": Accesses.receive_flood,
+    "register accesses per packet, UDP send": Accesses.send_loop,
+    "register accesses per packet, UDP send, tx-aggr 1 ms": Accesses.send_loop_shared,
+}
+
+
+def measure(record, model, rounds, plan):
+    """All of it, the drivers in turn, in one boot."""
+    with booted(model) as accesses:
+        record.said(f"{model.name}: booted for register accesses")
+        # held for all rounds, so that nothing is answered
+        holder = accesses.bed.hold_port()
+        for number in range(rounds):
+            for driver in record.drivers:
+                accesses.give(driver)
+                for quantity, function in MEASURES.items():
+                    record.add(quantity, driver, number, function(accesses, plan))
+        holder.stop()

@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The bench's own arithmetic, and that its counter of instructions counts the same twice.
+
+Nothing here says how fast anything is.
+"""
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCH = Path(__file__).resolve().parents[1] / "bench"
+sys.path.insert(0, str(BENCH))
+
+import accesses  # noqa: E402
+import device_trace  # noqa: E402
+import instructions  # noqa: E402
+import models  # noqa: E402
+import resets  # noqa: E402
+import tables  # noqa: E402
+import targets  # noqa: E402
+from ratios import DPDK, IN_TREE, SLUICE, Sample, Target, percentile, rows, spread, verdict \
+    # noqa: E402
+
+# Two runs may differ by so much.
+REPEATABLE = 0.02
+QUANTITY = "pps, pktgen burst 1"
+
+
+def samples(driver, *values, quantity=QUANTITY, nic="e1000"):
+    return [Sample(nic, targets.STOCK, quantity, driver, number, value)
+            for number, value in enumerate(values)]
+
+
+def row(*groups):
+    return rows([sample for group in groups for sample in group])[0]
+
+
+# Ratios
+
+def test_ratio_is_of_the_neighbours_in_a_round():
+    """The machine was slow in the second round, for both: the ratio does not see it."""
+    found = row(samples(IN_TREE, 100, 10, 100), samples(SLUICE, 200, 20, 210)).ratio()
+    assert (found.median, found.least, found.largest) == (2, 2, 2.1)
+
+
+def test_ratio_leaves_out_a_round_that_one_driver_has_not():
+    found = row(samples(IN_TREE, 100), samples(SLUICE, 150, 900)).ratio()
+    assert (found.median, found.least, found.largest) == (1.5, 1.5, 1.5)
+
+
+def test_no_ratio_to_nothing():
+    """As of register accesses where there are none."""
+    assert row(samples(IN_TREE, 0, 0), samples(SLUICE, 0, 1)).ratio() is None
+
+
+def test_dpdk_has_a_row_of_its_own():
+    found = rows(samples(IN_TREE, 10) + samples(SLUICE, 30) + samples(DPDK, 40))
+    assert [(one.other, one.ratio().median) for one in found] == [(IN_TREE, 3), (DPDK, 0.75)]
+
+
+@pytest.mark.parametrize("share, value", [(0.5, 50), (0.99, 99), (1, 100), (0, 1)])
+def test_percentile_is_the_nearest_rank(share, value):
+    assert percentile(range(100, 0, -1), share) == value
+
+
+def test_spread():
+    assert spread([110, 100, 105]) == pytest.approx(0.1)
+
+
+# Targets
+
+@pytest.mark.parametrize("target, met", [
+    (Target("ratio", ">=", 1.2), "MISSED"), (Target("ratio", ">=", 1.1), "met"),
+    (Target("ratio", "<=", 1.1), "met"), (Target("ratio", "<", 1.1), "MISSED"),
+    (Target("own", "<=", 109), "MISSED"), (Target("own", ">=", 110), "met")])
+def test_target_against_median(target, met):
+    assert verdict(row(samples(IN_TREE, 100), samples(SLUICE, 110)), target) == met
+
+
+def test_what_was_not_measured_has_not_met_its_target():
+    one_sided = row(samples(SLUICE, 110))
+    assert verdict(one_sided, Target("ratio", ">=", 1)) == "not measured"
+    assert verdict(row(samples(IN_TREE, 100)), Target("own", "<=", 1)) == "not measured"
+    assert verdict(one_sided, None) == ""
+
+
+def test_row_has_the_target_of_its_nic_and_conditions():
+    measured = row(samples(IN_TREE, 100), samples(SLUICE, 110))
+    assert str(targets.target(measured)) == ">= 1.2x"
+    assert targets.target(row(samples(SLUICE, 1, nic="virtio"))) is None
+    cleared = Sample(targets.VHOST, targets.NOT_CLEARED, "pps, XDP_DROP", SLUICE, 0, 1.0)
+    assert str(targets.target(rows([cleared])[0])) == ">= 2x"
+
+
+# Accesses
+
+TRACE = [
+    "memory_region_ops_write cpu 0 mr 0x1 addr 0xfeb800d0 value 0x1 size 4 name 'e1000-mmio'",
+    "memory_region_ops_read cpu 1 mr 0x1 addr 0xfeb800d0 value 0x1 size 4 name 'e1000-mmio'",
+    "memory_region_ops_write cpu 0 mr 0x2 addr 0xfe003000 value 0x0 size 2 "
+    "name 'virtio-pci-notify-virtio-net'",
+    "memory_region_ops_write cpu 0 mr 0x3 addr 0xfe003000 value 0x0 size 2 "
+    "name 'virtio-pci-notify-virtio-serial'",
+]
+
+
+def test_accesses_are_those_of_the_device():
+    """Not those of the console and of the file system, which are virtio as well."""
+    count = device_trace.count(TRACE, accesses.REGIONS["virtio_net"])
+    assert count == {("virtio-pci-notify-virtio-net", 0xfe003000): 1}
+    count = device_trace.count(TRACE, accesses.REGIONS["e1000"])
+    assert count == {("e1000-mmio", 0xfeb800d0): 2}
+
+
+# Resets
+
+GRAPH = """\
+# tracer: function_graph
+#
+# CPU  DURATION                  FUNCTION CALLS
+# |     |   |                     |   |   |   |
+ 1)   812.500 us  |  sluice_rebuild [sluice]();
+ ------------------------------------------
+ 0)   xdpctl-206   =>   xdpctl-208
+ ------------------------------------------
+
+ 0) * 34074.33 us |  sluice_rebuild [sluice]();
+ 0)               |  sluice_rebuild [sluice]() {
+ 1) * 29357.41 us |  } /* sluice_rebuild [sluice] */
+"""
+
+
+def test_resets_are_timed_in_milliseconds():
+    """Short ones, long ones, which the kernel marks, and one that has changed its processor."""
+    assert resets.durations(GRAPH) == [0.8125, 34.07433, 29.35741]
+
+
+def test_a_reset_has_its_target():
+    taken = samples(SLUICE, 40, 60, 45, quantity=resets.QUANTITY, nic="virtio")
+    assert verdict(row(taken), targets.target(row(taken))) == "met"
+    slow = samples(SLUICE, 40, 60, 55, quantity=resets.QUANTITY, nic="virtio")
+    assert verdict(row(slow), targets.target(row(slow))) == "MISSED"
+
+
+# Instructions
+
+KALLSYMS = """\
+ffffffff81000100 T net_rx_action
+ffffffff81000000 t handle_softirqs
+ffffffff81000200 T __handle_irq_event_percpu
+ffffffff81000300 T handle_irq_event
+ffffffff81000400 T __dev_queue_xmit
+ffffffff81000500 t ip_finish_output2
+ffffffff81000600 T sysvec_apic_timer_interrupt
+ffffffff81000700 t error_return
+ffffffff81000800 T last
+ffffffffc0000000 t sluice_poll\t[sluice]
+ffffffffc0001000 t pktgen_xmit\t[pktgen]
+ffffffffc0001100 t pktgen_thread_worker\t[pktgen]
+ffffffffc0001200 t pktgen_stop\t[pktgen]
+"""
+
+
+def test_functions_by_address():
+    symbols = instructions.Symbols(KALLSYMS)
+    assert symbols.name(0xffffffff81000100) == "net_rx_action"
+    assert symbols.name(0xffffffff810001ff) == "net_rx_action"
+    assert symbols.name(0xffffffffc0000042) == "sluice_poll"
+    assert symbols.span("net_rx_action") == (0xffffffff81000100, 0xffffffff81000200)
+    with pytest.raises(KeyError, match="no function other"):
+        symbols.start("other")
+
+
+def test_brackets_of_a_kernel():
+    """What is counted is closed by its caller's code, other interrupts are not counted."""
+    found = instructions.brackets(instructions.Symbols(KALLSYMS))
+    assert (0xffffffff81000100, 0xffffffff81000000, 0xffffffff81000100, 0, 1) in found
+    assert (0xffffffff81000600, 0xffffffff81000700, 0xffffffff81000800, 0, 0) in found
+    assert len(found) == len(instructions.COUNTED) + 1
+
+
+def test_profile_has_the_largest_first():
+    found = {0xffffffff81000100: 3, 0xffffffff81000140: 3, 0xffffffffc0000000: 12}
+    assert instructions.profile(found, instructions.Symbols(KALLSYMS)) == \
+        [("sluice_poll", 12), ("net_rx_action", 6)]
+
+
+def test_instructions_are_the_same_twice():
+    """The work is, whatever the machine does meanwhile; and none is counted that was not done."""
+    plan = instructions.Plan(bursts=10)
+    with instructions.booted(models.named("e1000")) as counting:
+        counting.bed.give(SLUICE)
+        runs = [sum(counting.drop(plan).values()) for _ in range(2)]
+        nothing = sum(counting.counter.during(lambda: None).values())
+    assert spread(runs) < REPEATABLE, runs
+    # a frame costs at least the poll, its program and the return of its buffer
+    assert 50 < runs[0] < 5_000
+    # a poll or two of a NIC without work
+    assert nothing < 10_000
+
+
+# Tables
+
+def test_numbers_survive_their_file(tmp_path):
+    found = samples(IN_TREE, 100.5, 2e6) + samples(SLUICE, 0)
+    tables.write(found, tmp_path / "numbers.csv")
+    assert tables.read(tmp_path / "numbers.csv") == found
+
+
+def test_table_says_ratio_spread_and_verdict():
+    text = tables.text(samples(IN_TREE, 1000, 1000, 1000) + samples(SLUICE, 1300, 1100, 1250))
+    assert "e1000, stock" in text
+    line = next(line for line in text.splitlines() if QUANTITY in line)
+    assert line.split()[4:] == ["in-tree", "1,000", "1,250", "1.25x", "1.10-1.30", ">=", "1.2x",
+                                "met"]

@@ -8,7 +8,8 @@ PYTHON := /usr/bin/python3
 PYTEST := PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest
 # Files of tests; empty: all that the target is for.
 TESTS ?=
-# One of the NICs of scripts/models.py; empty: make test has a session for each that it is to try.
+# One of the NICs of scripts/models.py; empty: make test has a session for each that it is to try,
+# make stack takes one of each kind.
 NIC ?=
 # The kernel of "make sanitize": kasan, kcsan or gcov.
 SANITIZER ?= kasan
@@ -21,7 +22,7 @@ KDIR ?= $(shell scripts/kernel headers)
 KBUILD_ARGS = -C $(KDIR) M=$(CURDIR)
 
 .PHONY: modules modules_install clean run shell test check coccicheck kunit mutate lies coverage \
-	kernel kcsan sanitize help kernel-found
+	bench bench-quick kernel kcsan sanitize stack selftests help kernel-found
 
 modules: kernel-found
 	$(MAKE) $(KBUILD_ARGS) modules
@@ -54,12 +55,27 @@ test: ready-test
 	@scripts/kernel-build kasan >/dev/null
 	@$(PYTHON) -B scripts/test.py $(if $(NIC),--nic=$(NIC)) $(TESTS)
 
+# The networking stack through interfaces of this driver: sockets, qdiscs, netfilter and so on.
+stack: ready-test
+	@$(PYTHON) -B scripts/test.py --stack $(if $(NIC),--nic=$(NIC)) $(TESTS)
+
+# Those that the kernel has for network drivers, against the in-tree drivers.
+selftests: ready-test
+	@$(PYTHON) -B scripts/selftests $(if $(NIC),--nic=$(NIC)) $(TESTS)
+
 check: ready-check
 	@$(PYTEST) scripts/tests/test_static.py
 
 coccicheck:
 	@scripts/setup check
 	@$(PYTHON) -B scripts/checks/coccicheck.py
+
+# Against the in-tree drivers; BENCH="--nic virtio --part rates" chooses, see scripts/bench/bench.py.
+bench: ready-bench
+	@$(PYTHON) -B scripts/bench/bench.py $(BENCH)
+
+bench-quick: ready-bench
+	@$(PYTHON) -B scripts/bench/bench.py --quick $(BENCH)
 
 # Minutes when it is the first time, hence not behind a silent pytest.
 kernel:
@@ -96,12 +112,15 @@ help:
 	@echo 'make           build sluice.ko for KDIR= or KERNELRELEASE='
 	@echo 'make run       the main job: boot a guest with an emulated e1000 and use it, with XDP'
 	@echo 'make test      run every test; TESTS="FILE..." chooses, NIC=virtio or such, too'
+	@echo 'make stack     the tests of the networking stack over the driver only; NIC=, TESTS= too'
+	@echo "make selftests the kernel's own tests of drivers, on ours and on the in-tree ones; NIC= too"
 	@echo 'make check     run the static checks only; make coccicheck: the semantic patches only'
 	@echo 'make sanitize  the tests of the driver on a kernel that watches every access'
 	@echo 'make kunit     the unit tests, in a guest on that kernel'
 	@echo 'make mutate    break the driver in small ways, and see which layer of the tests notices'
 	@echo 'make lies      a virtio device that lies a million times, on that kernel'
 	@echo 'make coverage  both of them on a kernel that counts which lines of the driver have run'
+	@echo 'make bench     measure against the in-tree drivers, 20 minutes; make bench-quick: 4'
 	@echo 'make kernel    build that kernel only; make kcsan: the one that finds data races'
 	@echo 'make shell     a shell in a guest with the NIC up'
 	@echo 'make modules_install, make clean   as for any out-of-tree module'

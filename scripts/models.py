@@ -18,6 +18,7 @@ ABILITIES = {
     "every doorbell": "no doorbell is left out",
     "prompt sending": "a frame is on the wire when its doorbell returns",
     "recovery": "a root port's errors, from which it recovers with a link",
+    "several queues": "queue pairs, of which it may use one",
     "lossless start": "what waits on the wire is still there when the device starts",
 }
 
@@ -27,10 +28,10 @@ class Model:
     """One kind of NIC.
 
     module is the kernel's own driver, owner the PCI driver that has the NIC before anybody is
-    loaded.  A frame on the wire has at least `shortest` bytes.  rings are the largest sizes for
-    receiving and sending, registers the BAR they are in and its size, descriptors those of a
-    frame of one piece, header the bytes in front of a frame that are none of it.  lacks says why
-    the NIC has not an ability.
+    loaded.  A frame on the wire has at least `shortest` bytes; linear_mtu is the largest MTU of a
+    program without frags.  rings are the largest sizes for receiving and sending, registers the BAR
+    they are in and its size, header the bytes in front of a frame that are none of it.  lacks says
+    why the NIC has not an ability.
     """
 
     name: str
@@ -40,10 +41,10 @@ class Model:
     owner: str | None = None
     shortest: int = 60
     longest_mtu: int = 16110
+    linear_mtu: int = 2030
     rings: tuple = (4096, 4096)
     registers: tuple = (0, 128 << 10)
     exact_filters: int = 14
-    descriptors: int = 1
     header: int = 0
     lacks: dict = dataclasses.field(default_factory=dict, hash=False)
 
@@ -53,6 +54,7 @@ class Model:
         return ability not in self.lacks
 
 
+E1000_LACKS = {"several queues": "an 8254x has one queue each way"}
 VIRTIO_LACKS = {
     "8254x": "not an 8254x",
     "offloads": "the emulator's datagram wire takes frames as they are on the wire only",
@@ -75,15 +77,15 @@ WITH_INTX = {ability: why for ability, why in VIRTIO_LACKS.items() if ability !=
 def virtio(name, options, lacks=None):
     """A virtio-net of QEMU's."""
     return Model(name, "virtio-net-pci", options=options, module="virtio_net",
-                 owner="virtio-pci", shortest=14, longest_mtu=65535, rings=(256, 256),
-                 registers=(4, 16 << 10), exact_filters=63, descriptors=2, header=12,
+                 owner="virtio-pci", shortest=14, longest_mtu=65535, linear_mtu=15790,
+                 rings=(256, 256), registers=(4, 16 << 10), exact_filters=63, header=12,
                  lacks=lacks or VIRTIO_LACKS)
 
 
 MODELS = {model.name: model for model in [
-    Model("e1000", "e1000"),
-    Model("e1000-82545em", "e1000-82545em"),
-    Model("e1000-82544gc", "e1000-82544gc"),
+    Model("e1000", "e1000", lacks=E1000_LACKS),
+    Model("e1000-82545em", "e1000-82545em", lacks=E1000_LACKS),
+    Model("e1000-82544gc", "e1000-82544gc", lacks=E1000_LACKS),
     virtio("virtio", "packed=off"),
     # The other PCI id: without the legacy registers it is 1af4:1041. With EVENT_IDX QEMU 7.2 asks
     # for a notification at a place of a packed ring that it then goes past by itself, when it has

@@ -12,6 +12,8 @@
  * Standard input takes lines; each is answered by one line. Its end is the end of the process.
  *   totals         "lies NUMBER KIND=COUNT ...", with the frames of both directions and the rules
  *                  that the driver has broken
+ *   rings          where each ring stands, by this side's books and by what lies in memory, and
+ *                  where it stood when it was last stopped
  *   echo 0|1       whether each frame of the guest goes back to its sender
  *   send N SIZE    N frames to the guest, as it makes room for them; honest only
  *   lie N F V      N lies, then honest again. One in F is such that a driver has to give up the
@@ -62,6 +64,7 @@
 #define MAX_DESCS	32768
 #define MAX_FRAME	65550
 #define HDR_LEN		sizeof(struct virtio_net_hdr_v1)
+#define STANDING	256
 
 /* Descriptors that one turn takes, so that the other ring and the host get theirs. */
 #define TURN		64
@@ -240,6 +243,7 @@ struct format {
 	bool (*wants_call)(struct ring *r);
 	void (*ask_kick)(struct ring *r, bool on);
 	void (*confuse)(struct ring *r);
+	int (*describe)(const struct ring *r, char *text, size_t size);
 };
 
 /**
@@ -270,9 +274,14 @@ struct format {
  * @last_id: the last one used
  * @taken: ids that the device has
  * @held: buffers that are used later
+ * @kicks: notifications of the driver's that came
+ * @heard: of these, before the last turn
+ * @calls: how many were sent to it
+ * @stopped: where the ring stood when it was last stopped
  * @rest: where the ring stood when the connection was closed
  * @rest_base: and what QEMU had said of it
  * @rest_desc: and where it was
+ * @rest_mark: what was written into it then
  */
 struct ring {
 	unsigned int index;
@@ -302,9 +311,14 @@ struct ring {
 	bool taken[MAX_DESCS];
 	unsigned int held_count;
 	struct held held[MAX_HELD];
+	__u64 kicks;
+	__u64 heard;
+	__u64 calls;
+	char stopped[STANDING];
 	struct cursor rest[2];
 	__u32 rest_base;
 	__u64 rest_desc;
+	__u16 rest_mark;
 };
 
 static struct ring rings[RINGS] = {
@@ -328,6 +342,7 @@ static void call(struct ring *r)
 {
 	__u64 one = 1;
 
+	r->calls++;
 	if (r->call >= 0 && write(r->call, &one, sizeof(one)) < 0 && errno != EAGAIN)
 		warn("interrupt");
 }
@@ -509,7 +524,7 @@ static bool split_wants_call(struct ring *r)
 	return !(READ_ONCE(avail->flags) & VRING_AVAIL_F_NO_INTERRUPT);
 }
 
-static __u16 *split_avail_event(struct ring *r)
+static __u16 *split_avail_event(const struct ring *r)
 {
 	struct vring_used *used = r->device;
 
@@ -539,6 +554,16 @@ static void split_confuse(struct ring *r)
 		WRITE_ONCE(*split_avail_event(r), roll());
 }
 
+static int split_describe(const struct ring *r, char *text, size_t size)
+{
+	const struct vring_avail *avail = r->driver;
+	const struct vring_used *used = r->device;
+
+	return snprintf(text, size, "next %u, used %u, driver at %u asks %#x/%u, device asks %#x/%u",
+			r->avail.at, r->used.at, avail->idx, avail->flags, avail->ring[r->num],
+			used->flags, *split_avail_event(r));
+}
+
 static const struct format split = {
 	.map		= split_map,
 	.start		= split_start,
@@ -551,6 +576,7 @@ static const struct format split = {
 	.wants_call	= split_wants_call,
 	.ask_kick	= split_ask_kick,
 	.confuse	= split_confuse,
+	.describe	= split_describe,
 };
 
 /* Packed */
@@ -580,15 +606,25 @@ static struct cursor from_half_base(__u16 half)
 	return (struct cursor){ half & ~WRAP_BIT, half & WRAP_BIT };
 }
 
-/* QEMU cannot know where a packed ring was when the connection broke, and says again where it
- * began. The flag is from before, so the driver has not started the ring anew either.
+/* The mark is from before, so the driver has not started the ring anew. The flag alone would not
+ * do: QEMU sets it in every ring to send when the link goes down.
  */
 static bool is_same_ring(const struct ring *r)
 {
 	const struct vring_packed_desc_event *device = r->device;
 
 	return r->rest_desc && r->rest_desc == r->address.desc_user_addr &&
-	       r->rest_base == r->base && device->flags == VRING_PACKED_EVENT_FLAG_DISABLE;
+	       device->flags == VRING_PACKED_EVENT_FLAG_DISABLE &&
+	       device->off_wrap == r->rest_mark;
+}
+
+/* QEMU cannot know where a packed ring was when the connection broke. It has stayed where the ring
+ * began; what it takes there for frames, and throws away, are frames only if the ring was there.
+ * Else it is the inner descriptor of a chain, which no device marks as used.
+ */
+static bool has_gone_on(const struct ring *r)
+{
+	return r->rest_base != r->base && half_base(r->rest[0]) == (__u16)r->rest_base;
 }
 
 static bool packed_map(struct ring *r)
@@ -604,7 +640,7 @@ static void packed_start(struct ring *r)
 {
 	r->avail = from_half_base(r->base);
 	r->used = from_half_base(r->base >> 16);
-	if (is_same_ring(r)) {
+	if (is_same_ring(r) && !has_gone_on(r)) {
 		r->avail = r->rest[0];
 		r->used = r->rest[1];
 	}
@@ -737,6 +773,19 @@ static void packed_confuse(struct ring *r)
 	WRITE_ONCE(event->flags, roll());
 }
 
+/* A place with bit 15 is one of an odd round: 8000 is the first of all. */
+static int packed_describe(const struct ring *r, char *text, size_t size)
+{
+	const struct vring_packed_desc_event *driver = r->driver, *device = r->device;
+	const struct vring_packed_desc *table = r->desc;
+
+	return snprintf(text, size,
+			"next %04x %s flags %04x, used %04x, driver asks %u/%04x, device asks %u/%04x",
+			half_base(r->avail), is_available(r, r->avail) ? "waits" : "empty",
+			table[r->avail.at].flags, half_base(r->used), driver->flags,
+			driver->off_wrap, device->flags, device->off_wrap);
+}
+
 static const struct format packed = {
 	.map		= packed_map,
 	.start		= packed_start,
@@ -749,6 +798,7 @@ static const struct format packed = {
 	.wants_call	= packed_wants_call,
 	.ask_kick	= packed_ask_kick,
 	.confuse	= packed_confuse,
+	.describe	= packed_describe,
 };
 
 /* Either */
@@ -1029,17 +1079,20 @@ static bool tell_id_range(struct ring *r, struct buffer *b, struct claim *c)
 	return true;
 }
 
+/* One that the driver has not made available, else it is a buffer used early, and no lie. */
 static bool tell_id_unknown(struct ring *r, struct buffer *b, struct claim *c)
 {
 	int tries;
 
 	(void)b;
 	for (tries = 0; tries < 16; tries++) {
-		c->id = below(r->num);
-		if (!r->taken[c->id] && !r->format->is_waiting(r, c->id)) {
-			wait_for_reset(r);
-			return true;
-		}
+		__u32 id = below(r->num);
+
+		if (r->taken[id] || r->format->is_waiting(r, id))
+			continue;
+		c->id = id;
+		wait_for_reset(r);
+		return true;
 	}
 	return false;
 }
@@ -1848,10 +1901,24 @@ static void set_vring_call(struct message *m)
 		call(r);
 }
 
+/* Both sides' view of a ring. Only of one that runs is the memory known to be there. */
+static void describe(const struct ring *r, char *text)
+{
+	int length = snprintf(text, STANDING, "%llu kicks, %llu of them unheard, %llu calls%s; ",
+			      r->kicks, r->kicks - r->heard, r->calls,
+			      r->enabled ? "" : ", disabled");
+
+	if (r->running)
+		r->format->describe(r, text + length, STANDING - length);
+	else
+		snprintf(text + length, STANDING - length, "it does not run");
+}
+
 static void get_vring_base(struct message *m)
 {
 	struct ring *r = ring_of(m->state.index);
 
+	describe(r, r->stopped);
 	if (r->index == RX)
 		return_gathered(r);
 	return_held(r);
@@ -1938,9 +2005,15 @@ static void handle(struct message *m)
 /* Where the ring stands is written down, because QEMU does not know it. */
 static void rest(struct ring *r)
 {
+	struct vring_packed_desc_event *device = r->device;
+	static __u16 marks;
+
 	if (!r->running || r->format != &packed)
 		return;
 	packed_ask_kick(r, false);
+	/* the place means nothing beside that flag */
+	r->rest_mark = ++marks;
+	WRITE_ONCE(device->off_wrap, r->rest_mark);
 	r->rest[0] = r->avail;
 	r->rest[1] = r->used;
 	r->rest_base = r->base;
@@ -2023,11 +2096,28 @@ static void say_totals(void)
 	       starts, connections, rings[RX].running + rings[TX].running);
 }
 
+static void say_rings(void)
+{
+	char now[STANDING];
+	struct ring *r;
+
+	for (r = rings; r < rings + RINGS; r++) {
+		describe(r, now);
+		printf("%s: %s (when it was stopped: %s)%s", name_of(r), now,
+		       r->stopped[0] ? r->stopped : "never", r->index == TX ? "" : "; ");
+	}
+	printf("; an echo %s\n", echo_waits ? "waits" : "does not wait");
+}
+
 static void obey(const char *line)
 {
 	unsigned long long count;
 	unsigned int size;
 
+	if (!strcmp(line, "rings\n")) {
+		say_rings();
+		return;
+	}
 	if (!strcmp(line, "totals\n")) {
 		say_totals();
 		return;
@@ -2089,8 +2179,11 @@ static void maybe_vanish(void)
 
 static bool turn(void)
 {
+	struct ring *r;
 	bool more;
 
+	for (r = rings; r < rings + RINGS; r++)
+		r->heard = r->kicks;
 	if (!lying())
 		return honest_turn();
 	more = lie_turn(&rings[RX]) | lie_turn(&rings[TX]);
@@ -2108,11 +2201,13 @@ static int patience(bool more)
 	return lying() || server < 0 ? 1 : -1;
 }
 
-static void calm(int fd)
+static void calm(struct ring *r)
 {
 	__u64 count;
 
-	if (read(fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
+	if (read(r->kick, &count, sizeof(count)) > 0)
+		r->kicks += count;
+	else if (errno != EAGAIN)
 		err(1, "kick");
 }
 
@@ -2123,9 +2218,9 @@ static void wait_for_events(bool more)
 
 	poll(inputs, ARRAY_SIZE(inputs), patience(more));
 	if (inputs[2].revents)
-		calm(rings[RX].kick);
+		calm(&rings[RX]);
 	if (inputs[3].revents)
-		calm(rings[TX].kick);
+		calm(&rings[TX]);
 	if (inputs[0].revents)
 		read_command();
 	if (inputs[1].revents && server >= 0)

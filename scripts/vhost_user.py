@@ -149,6 +149,10 @@ class Backend(Process):
         counts = {name: int(value) for name, _, value in (pair.partition("=") for pair in pairs)}
         return {"lies": int(lies)} | counts
 
+    def rings(self):
+        """Where both rings stand, for a person to read."""
+        return self.ask("rings")
+
     def send(self, count, size):
         """Frames to the guest, which come as it makes room for them."""
         self.ask(f"send {count} {size}")
@@ -182,14 +186,14 @@ def sent_frame(number, size, mac):
 class Dpdk(Process):
     """DPDK's testpmd as the other side; mode is what it does with frames."""
 
-    def __init__(self, port, mode):
+    def __init__(self, port, mode, *options):
         # a name, because there may be another one that shares nothing with it
         environment = ["--no-huge", "-m", "256", "--no-shconf", "--no-telemetry", "--no-pci",
                        f"--file-prefix={os.path.basename(port.directory)}"]
         device = f"--vdev=net_vhost0,iface={port.socket},client=1"
         # line by line, or it would say nothing before its end
         super().__init__(["stdbuf", "-oL", "dpdk-testpmd", "-l", "0,1", *environment, device, "--",
-                          "-i", "--total-num-mbufs=4096", f"--forward-mode={mode}"],
+                          "-i", "--total-num-mbufs=4096", f"--forward-mode={mode}", *options],
                          os.path.join(port.directory, "testpmd.log"))
         self.read_until(b"testpmd> ")
 

@@ -6,6 +6,7 @@ guest there is no back-pressure: QEMU holds 10,000 frames and then drops in sile
 empties the socket all the time.
 """
 import collections
+import contextlib
 import os
 import socket
 import struct
@@ -39,10 +40,13 @@ class Wire:
         self.frames = collections.deque()
         self.arrived = threading.Condition()
         self.closing = False
+        self.flowing = threading.Event()
+        self.flowing.set()
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self):
         while not self.closing:
+            self.flowing.wait()
             try:
                 frame = self.sock.recv(LARGEST_FRAME)
             except OSError:
@@ -84,6 +88,15 @@ class Wire:
                 self.arrived.wait(deadline - time.monotonic())
             return [self.frames.popleft() for _ in range(min(n, len(self.frames)))]
 
+    @contextlib.contextmanager
+    def stalled(self):
+        """Nobody takes the guest's frames while the block runs; a NIC that can wait, waits."""
+        self.flowing.clear()
+        try:
+            yield
+        finally:
+            self.flowing.set()
+
     def drain(self):
         """All frames that have arrived so far, without waiting."""
         with self.arrived:
@@ -93,6 +106,7 @@ class Wire:
 
     def close(self):
         self.closing = True
+        self.flowing.set()
         self.sock.shutdown(socket.SHUT_RDWR)
         self.sock.close()
         if os.path.exists(self.host_path):

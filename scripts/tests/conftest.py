@@ -20,9 +20,9 @@ import models  # noqa: E402
 from guest import Guest, Nic  # noqa: E402
 
 # These ask nothing of the driver, or nothing that depends on the kernel: once is enough.
-KERNEL_INDEPENDENT = {"test_console.py", "test_docs.py", "test_kernel.py", "test_make.py",
-                      "test_line_coverage.py", "test_mutations.py", "test_runner.py",
-                      "test_static.py", "test_wire.py"}
+KERNEL_INDEPENDENT = {"test_bench.py", "test_console.py", "test_docs.py", "test_kernel.py",
+                      "test_ktap.py", "test_make.py", "test_line_coverage.py", "test_mutations.py",
+                      "test_runner.py", "test_static.py", "test_vhost_liar.py", "test_wire.py"}
 # They need a kernel that watches, which the distribution's does not.
 OF_THE_WATCHERS = {"test_faults.py", "test_kunit.py", "test_sanitizers.py"}
 # These choose their NICs themselves, have none, or are about the 8254x from end to end.
@@ -30,7 +30,7 @@ NIC_INDEPENDENT = KERNEL_INDEPENDENT | {"test_accesses.py", "test_bind.py", "tes
                                         "test_kunit.py", "test_models.py", "test_sanitizers.py",
                                         "test_vhost_user.py", "test_virtio.py",
                                         "test_virtio_announce.py", "test_virtio_offload.py",
-                                        "test_xdp_always.py"}
+                                        "test_virtio_rss.py", "test_xdp_always.py"}
 DEFAULT_KERNEL, DEFAULT_NIC = "distribution", "e1000"
 
 NO_TESTS = int(pytest.ExitCode.NO_TESTS_COLLECTED)
@@ -52,6 +52,8 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     config.addinivalue_line("markers", "distribution_kernel(reason): what is tested is not to be "
                             "had in a kernel that watches itself")
+    config.addinivalue_line("markers", "built_kernel(reason): what is tested is to be had in a "
+                            "kernel of scripts/kernel-build only")
     config.addinivalue_line("markers", "needs(ability): one of models.ABILITIES")
     name = config.option.kernel
     if config.option.coverage:
@@ -75,8 +77,9 @@ def pytest_collection_modifyitems(config, items):
 
 
 def pytest_runtest_setup(item):
-    mark = item.get_closest_marker("distribution_kernel")
-    if mark and item.config.option.kernel != DEFAULT_KERNEL:
+    ours = item.config.option.kernel != DEFAULT_KERNEL
+    mark = item.get_closest_marker("distribution_kernel" if ours else "built_kernel")
+    if mark:
         pytest.skip(mark.args[0])
     for mark in item.iter_markers("needs"):
         if not Nic.default_model.can(mark.args[0]):

@@ -4,10 +4,11 @@
 Through the emulator's qtest protocol; the fixture is a plugin for whoever asks for it.
 """
 import os
-import socket
 import tempfile
 
 import pytest
+
+import qtest
 
 # Offsets and bits of registers: the 8254x manual, chapter 13
 CTRL = 0x0
@@ -21,6 +22,8 @@ RDBAL, RDBAH, RDLEN, RDH, RDT = 0x2800, 0x2804, 0x2808, 0x2810, 0x2818
 STATISTICS = 0x4000
 VFTA = 0x5600
 
+qtest_arguments = qtest.arguments
+
 
 @pytest.fixture(scope="module")
 def qtest_path():
@@ -29,46 +32,27 @@ def qtest_path():
         yield os.path.join(directory, "socket")
 
 
-def qtest_arguments(path):
-    """What the emulator must be started with."""
-    return ["-qtest", f"unix:{path},server=on,wait=off", "-qtest-log", "none"]
-
-
 def bar(guest, i):
     """The address of the NIC's registers."""
     text = guest.sh(f"head -1 /sys/bus/pci/devices/{guest.pci(i)}/resource").stdout
     return int(text.split()[0], 16)
 
 
-class DeviceAccess:
-    """One NIC. The emulator serves one at a time, so close() it."""
+class DeviceAccess(qtest.Qtest):
+    """One NIC; close() it."""
 
     def __init__(self, guest, i, path):
+        super().__init__(path)
         self._bar = bar(guest, i)
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._socket.connect(path)
-        self._stream = self._socket.makefile("rw")
-
-    def _ask(self, line):
-        self._stream.write(line + "\n")
-        self._stream.flush()
-        answer = self._stream.readline().split()
-        assert answer[0] == "OK", answer
-        return answer[1:]
 
     def register(self, offset):
-        return int(self._ask(f"readl {self._bar + offset:#x}")[0], 16)
+        return int(self.ask(f"readl {self._bar + offset:#x}")[0], 16)
 
     def set_register(self, offset, value):
-        self._ask(f"writel {self._bar + offset:#x} {value:#x}")
+        self.ask(f"writel {self._bar + offset:#x} {value:#x}")
 
     def memory(self, address, size):
-        return bytes.fromhex(self._ask(f"read {address:#x} {size:#x}")[0][2:])
+        return bytes.fromhex(self.ask(f"read {address:#x} {size:#x}")[0][2:])
 
     def set_memory(self, address, data):
-        self._ask(f"write {address:#x} {len(data):#x} 0x{data.hex()}")
-
-    def close(self):
-        # the socket stays open as long as the stream does
-        self._stream.close()
-        self._socket.close()
+        self.ask(f"write {address:#x} {len(data):#x} 0x{data.hex()}")

@@ -31,6 +31,13 @@ def driver_text(guest):
     return min(functions), (max(functions) | (PAGE - 1)) + 1
 
 
+def driver_function(guest, name):
+    """The addresses of one of them; a module's are in no order."""
+    functions = addresses(guest, r"grep -i ' t .*\[sluice\]$' /proc/kallsyms")
+    start, = addresses(guest, rf"grep -iP ' t {name}\t\[sluice\]$' /proc/kallsyms")
+    return start, min(address for address in functions if address > start)
+
+
 def function_text(guest, name):
     """The addresses of one function of the kernel, of which the compiler may have made a variant.
     """
@@ -89,6 +96,16 @@ class Faults:
         finally:
             for kind in kinds:
                 self.write(kind, {"probability": 0} | among(NOWHERE))
+
+    @contextlib.contextmanager
+    def only_below(self, name):
+        """Faults below one function of the driver, for as long as the block runs."""
+        before, one = self.callers, driver_function(self.guest, name)
+        self.callers = before | {SLAB: one, PAGES: one}
+        try:
+            yield
+        finally:
+            self.callers = before
 
     def sweep(self, kind, operation, timeout=60):
         """The errno of each round of fail_nth.py: where the n-th fault of a kind has led to."""

@@ -8,10 +8,12 @@ import time
 
 import pytest
 
+import bpf
 import frames
 import pktgen
 from device_access import ICR, IMC, IMS, RDT, STATISTICS
 from guest import Guest, Nic
+from taps import program
 from topology import GUEST_V4, HOST_MAC, HOST_V4, bring_up
 
 pytest_plugins = ["register_trace"]
@@ -91,8 +93,17 @@ def test_transmit_with_xmit_more(guest, register_trace):
 
 
 def test_transmit_without_xmit_more(guest, register_trace):
-    """One doorbell a frame and nothing else."""
+    """With tx-aggr off one doorbell a frame and nothing else."""
     dev = guest.ifname(0)
+    guest.sh(f"{program('tx_aggr.py')} {dev} frames=1")
     pktgen.set_up(guest, dev, count=SENT)
     seen = register_trace.during(lambda: pktgen.start(guest))
     assert SENT <= sum(seen.values()) <= SENT + 5, seen
+
+
+def test_datagrams_that_share_doorbells(guest, register_trace):
+    """A loop of sendto() with tx-aggr on: at most one access for ten frames, the timer's too."""
+    guest.sh(f"{program('tx_aggr.py')} {guest.ifname(0)} frames=32 usecs=100000")
+    seen = register_trace.during(
+        lambda: guest.sh(f"{bpf.build()}/udpgun {HOST_V4} 6200 0 {SENT}"))
+    assert SENT / 32 <= sum(seen.values()) <= SENT / 10, seen

@@ -165,6 +165,16 @@ def test_probe(port, faults, kind):
     port.sh(f"echo {address} >{DRIVER}/bind")
 
 
+def test_probe_without_control_queue(port, faults):
+    """Probe: the one page that virtio asks for; without the fault there is an interface."""
+    if Nic.default_model.module != "virtio_net":
+        pytest.skip("has no control queue")
+    address = port.guest.pci(0)
+    with faults.only_below("vnet_ctrl_probe"):
+        assert faults.sweep(PAGES, f"bind {address}") == [errno.ENOMEM]
+    port.sh(f"echo {address} >{DRIVER}/bind")
+
+
 @pytest.mark.parametrize("operation", ["close", "unbind"])
 def test_removal(port, faults, operation):
     """Close and remove: nothing that is refused keeps the driver from going."""

@@ -16,8 +16,6 @@ from tracepoints import counted_events
 FIRST, SECOND, THIRD = range(3)
 NETDEV_TX_BUSY = 16
 MODULE = "sluice" if IS_SLUICE else Nic.default_model.module
-ROUNDS_UP_DOWN = 100
-ROUNDS_MODULE = 20
 
 
 @pytest.fixture(scope="module")
@@ -80,11 +78,11 @@ def test_frames_sent_without_a_carrier_are_held_back_by_the_stack(guest, ifname)
 
 # Down and up
 
-def test_up_and_down_100_times_under_traffic(guest, ifname):
+def test_up_and_down_many_times_under_traffic(guest, ifname):
     """Up/down under traffic from both sides: it works afterwards and the ledger balances."""
     flood = guest.spawn(f"ping -f {HOST_V4}")
     with Inbound(guest, FIRST):
-        guest.sh(f"for n in $(seq {ROUNDS_UP_DOWN}); do ip link set {ifname} down &&"
+        guest.sh(f"for n in $(seq {guest.rounds(100)}); do ip link set {ifname} down &&"
                  f" ip link set {ifname} up || exit 1; done", timeout=120)
         wait_carrier(guest, ifname)
     flood.stop()
@@ -143,12 +141,12 @@ def test_mtu_changes_under_traffic_lose_no_frame(guest, ifname):
 
 # Modules
 
-def test_module_is_removed_and_loaded_20_times_under_traffic(guest):
+def test_module_is_removed_and_loaded_many_times_under_traffic(guest):
     """rmmod and insmod under traffic: each time the interfaces come back and work in the end."""
     mac = attribute(guest, guest.ifname(FIRST), "address")
     load = f"insmod {guest.module()}" if IS_SLUICE else f"modprobe {MODULE}"
     with Inbound(guest, FIRST):
-        for _ in range(ROUNDS_MODULE):
+        for _ in range(guest.rounds(20)):
             guest.sh(f"rmmod pktgen 2>/dev/null; rmmod {MODULE} && {load}", timeout=60)
             guest.wait_interfaces()
             guest.sh(f"ip link set {guest.ifname(FIRST)} up")

@@ -181,7 +181,7 @@ def test_make_clean_without_a_kernel_leaves_the_sources_only(tree):
 
 def test_make_help_lists_every_target():
     _, output = call(["make", "help"])
-    for target in ["run", "test", "check", "shell", "modules_install", "clean"]:
+    for target in ["run", "test", "stack", "check", "shell", "modules_install", "clean"]:
         assert f"make {target}" in output
 
 

@@ -20,7 +20,8 @@ SLUICE = SCRIPTS / "sluice"
 # What a host may ask for, one NIC each.
 OPTIONS = ["disable-legacy=on", "event_idx=off", "indirect_desc=off", "mrg_rxbuf=off", "status=off",
            "ctrl_vq=off", "vectors=0", "vectors=1", "vectors=2", "rx_queue_size=1024",
-           "host_mtu=1400", "host_mtu=9000", "speed=10000,duplex=full"]
+           "host_mtu=1400", "host_mtu=9000", "speed=10000,duplex=full", "page-per-vq=on"]
+MAPPINGS = "grep -c ' ioremap$' /proc/vmallocinfo"
 FRAMES = 600
 
 
@@ -59,6 +60,19 @@ def test_address_is_the_hosts(guest):
         assert f"link/ether {nic.mac}" in text and "permaddr" not in text
 
 
+@pytest.mark.parametrize("wanted, missing", [("rx-usecs 10", "not offer NOTF_COAL"),
+                                             ("tx-frames 10", "not offer NOTF_COAL"),
+                                             ("adaptive-rx on", "VQ_NOTF_COAL")])
+def test_throttling_is_refused_where_the_host_does_not_offer_it(guest, wanted, missing):
+    """ethtool -C: what the device would need, and all is as it was."""
+    ifname = guest.ifname(0)
+    before = guest.sh(f"ethtool -c {ifname}").stdout
+    refused = guest.sh(f"ethtool -C {ifname} {wanted}", check=False)
+    assert refused.status != 0
+    assert missing in refused.stdout
+    assert guest.sh(f"ethtool -c {ifname}").stdout == before
+
+
 @pytest.mark.parametrize("options, mtu", [("host_mtu=1400", 1400), ("host_mtu=9000", 9000)])
 def test_mtu_is_the_hosts(guest, options, mtu):
     """host_mtu: it is the interface's, and no more is possible."""
@@ -91,6 +105,17 @@ def test_link_follows_the_host(guest):
         guest.qmp("set_link", name=guest.nics[i].id, up=True)
         wait_carrier(guest, guest.ifname(i))
         assert_carries_frames(guest, i, FRAMES)
+
+
+@pytest.mark.parametrize("options", ["page-per-vq=on", "event_idx=off"])
+def test_no_register_stays_mapped(guest, options):
+    """unbind: doorbells in one page, or in a page each, are mapped as often as before."""
+    address = guest.pci(number(options))
+    before = guest.sh(MAPPINGS).stdout
+    guest.sh(f"echo {address} >/sys/bus/pci/drivers/sluice/unbind")
+    assert int(guest.sh(MAPPINGS).stdout) < int(before)
+    guest.sh(f"echo {address} >/sys/bus/pci/drivers/sluice/bind")
+    assert guest.sh(MAPPINGS).stdout == before
 
 
 @pytest.mark.parametrize("options", ["rx_queue_size=1024", "event_idx=off"])

@@ -17,7 +17,9 @@ from topology import bring_up
 
 pytestmark = pytest.mark.skipif(bool(tap_namespace.why_not()), reason=str(tap_namespace.why_not()))
 
-FORMATS = ["virtio", "virtio-packed"]
+FORMATS = {"virtio": ("virtio", ""), "virtio-packed": ("virtio-packed", ""),
+           "virtio with hashes": ("virtio", ",rss=on,hash=on"),
+           "virtio without a command": ("virtio", ",ctrl_guest_offloads=off")}
 PORT = 6400
 BYTES = 2 << 20
 # A segment's payload, and half of what the host's stack would send uncut.
@@ -33,8 +35,10 @@ SINK = ("import hashlib, socket; l = socket.create_server(('{address}', {port}),
 
 @pytest.fixture(scope="module")
 def guest():
-    """A NIC of two queue pairs in each ring format, and their taps with addresses."""
-    nics = [Nic(model=name, options="mq=on,vectors=6", wire=("tap", 2)) for name in FORMATS]
+    """A NIC of two queue pairs in each ring format, and with the longer header of HASH_REPORT, and
+    their taps with addresses."""
+    nics = [Nic(model=model, options="mq=on,vectors=6" + more, wire=("tap", 2))
+            for model, more in FORMATS.values()]
     with Guest(nics=nics) as running:
         running.sh("sysctl -qw net.ipv6.conf.default.accept_dad=0")
         running.namespace.sh("sysctl -qw net.ipv6.conf.default.accept_dad=0")
@@ -53,7 +57,7 @@ def balanced(guest):
     assert_ledgers(guest)
 
 
-@pytest.fixture(params=range(len(FORMATS)), ids=FORMATS)
+@pytest.fixture(params=range(len(FORMATS)), ids=list(FORMATS))
 def i(request):
     return request.param
 

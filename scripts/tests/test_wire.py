@@ -30,3 +30,15 @@ def test_peer_that_is_gone_is_an_error(tmp_path):
     with pytest.raises(WireError, match="cannot send 60 bytes to the guest"):
         end.send(bytes(60))
     end.close()
+
+
+def test_stalled_wire_takes_one_frame_at_most_and_all_of_them_afterwards(peer, tmp_path):
+    end = Wire(str(tmp_path / "host"), peer.getsockname())
+    with end.stalled():
+        for number in range(10):
+            peer.sendto(bytes([number]), end.host_path)
+        # the one that it was waiting for already
+        early = end.recv_many(2, timeout=0.3)
+        assert len(early) <= 1
+    assert early + end.recv_many(10 - len(early)) == [bytes([number]) for number in range(10)]
+    end.close()

@@ -9,14 +9,14 @@ import time
 import pytest
 
 from counters import missed, wait_for
+from guest import Nic
 from ledger import assert_balanced
 from xdp import LONGEST, Verdict, growth, received
 
 pytest_plugins = ["xdp_fixtures"]
 
-LINEAR_MTU = 2048 - 14 - 4
+LINEAR_MTU = Nic.default_model.linear_mtu
 LONGEST_MTU = LONGEST - 14
-ROUNDS = 1000
 NATIVE = 1      # XDP_ATTACHED_DRV, as ip reports the mode
 
 
@@ -88,13 +88,14 @@ def anchors(xdp_guest):
 def test_toggle_under_load(ports, anchors):
     """1,000 times attach, replace twice, detach under load: every frame accounted for, no flap."""
     port = ports[0]
+    rounds = port.guest.rounds(1000)
     port.attach("steady_drop")
     port.watch_stack()
     port.detach()
     link = port.read("carrier_changes")
     before = port.stats()
     with Load(port) as load:
-        port.sh(f"BIN/xdpctl toggle IF BIN/steady.bpf.o {ROUNDS} 300 {anchors}",
+        port.sh(f"BIN/xdpctl toggle IF BIN/steady.bpf.o {rounds} 300 {anchors}",
                 timeout=120)
     after = port.wait_stat(before, "rx0_frames", load.sent)
     grown = collections.Counter({n: after[n] - before[n] for n in after if n in before})
@@ -247,14 +248,15 @@ def test_program_survives(ports, change):
 
 
 def test_program_survives_reset(ports):
-    """A transmit hang (bus mastering off) ends in a reset, after which the program goes on."""
+    """A transmit hang (bus mastering off) ends in a reset, after which the program goes on. The
+    stack's watchdog looks at queues that are stopped, which a full ring is whatever BQL allows."""
     port = ports[0]
     port.guest.expect_console("NETDEV WATCHDOG|transmit queue .* timed out|Call Trace|cut here")
     port.attach("obey_frags")
     attached = port.attached()
     before = port.stats()
     address = port.guest.pci(port.index)
-    port.sh(f"setpci -s {address} COMMAND=0:4; BIN/framegun IF 20 100 1 2 0")
+    port.sh(f"setpci -s {address} COMMAND=0:4; BIN/framegun IF 250 100 1 2 0")
     wait_for(port.stats, lambda s: s["tx0_timeouts"] > before["tx0_timeouts"], 30, "the timeout")
     port.sh(f"setpci -s {address} COMMAND=4:4")
     wait_for(lambda: settled(port), bool, 30, "the end of the reset")

@@ -17,7 +17,7 @@ class EventCount:
         self._key = key
 
     def start(self):
-        self._guest.sh(f"mountpoint -q {TRACING} || mount -t tracefs tracefs {TRACING}")
+        self._guest.sh(f"grep -q ' {TRACING} ' /proc/mounts || mount -t tracefs tracefs {TRACING}")
         # the file is opened to append: truncating it removes the event's other triggers
         self._guest.sh(f"echo '{self._trigger}' >> {self._directory}/trigger")
 

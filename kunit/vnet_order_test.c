@@ -264,7 +264,7 @@ static struct kunit_case vord_cases[] = {
 	KUNIT_CASE_PARAM(vord_rx_over_polls_test, vord_gen_params),
 	KUNIT_CASE_PARAM(vord_rx_closed_test, vord_gen_params),
 	KUNIT_CASE_PARAM_ATTR(vord_wrap_test, vord_event_gen_params,
-			      { .speed = KUNIT_SPEED_SLOW }),
+			      { .speed = KUNIT_SPEED_VERY_SLOW }),
 	{}
 };
 

@@ -503,7 +503,7 @@ static struct kunit_case vrx_cases[] = {
 	KUNIT_CASE_PARAM(vrx_interrupt_test, fake_virtio_all_gen_params),
 	KUNIT_CASE_PARAM(vrx_late_test, vrx_ring_gen_params),
 	KUNIT_CASE_PARAM_ATTR(vrx_wrap_test, fake_virtio_event_gen_params,
-			      { .speed = KUNIT_SPEED_SLOW }),
+			      { .speed = KUNIT_SPEED_VERY_SLOW }),
 	{}
 };
 

@@ -720,7 +720,7 @@ static struct kunit_case vtx_cases[] = {
 	KUNIT_CASE_PARAM(vtx_eager_test, fake_virtio_all_gen_params),
 	KUNIT_CASE_PARAM(vtx_late_test, fake_virtio_all_gen_params),
 	KUNIT_CASE_PARAM_ATTR(vtx_wrap_test, fake_virtio_event_gen_params,
-			      { .speed = KUNIT_SPEED_SLOW }),
+			      { .speed = KUNIT_SPEED_VERY_SLOW }),
 	KUNIT_CASE_PARAM(vtx_hang_test, fake_virtio_all_gen_params),
 	KUNIT_CASE_PARAM(vtx_close_test, fake_virtio_all_gen_params),
 	{}

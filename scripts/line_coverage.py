@@ -143,8 +143,8 @@ def run_kunit():
     except (AssertionError, GuestError) as error:
         print(error)
         return False
-    text, good = ktap.summary()
-    print(text)
+    tests, good = ktap.outcomes()
+    print(kunit.summary(tests))
     return good
 
 

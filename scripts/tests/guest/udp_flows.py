@@ -20,6 +20,8 @@ SO_RCVBUFFORCE, SO_SNDBUFFORCE = 33, 32
 SO_MARK, SO_PRIORITY, SO_BUSY_POLL, SO_MAX_PACING_RATE = 36, 12, 46, 47
 UDP_SEGMENT = 103
 IP_TTL, IP_MTU_DISCOVER, IPV6_MTU_DISCOVER, PMTUDISC_DO = 2, 10, 23, 2
+# Seconds between two looks whether all are sent
+SLICE = 0.1
 
 
 def payload(sport, number, size):
@@ -142,8 +144,32 @@ def runs(sports):
     return found
 
 
+def told(args):
+    """How many are to come, once all are sent: by then the test may know that it is fewer."""
+    try:
+        with open(args.sent, encoding="ascii") as file:
+            return int(file.read().strip() or args.expect)
+    except FileNotFoundError:
+        return None
+
+
+def order_of_arrival(args, ready, by_number):
+    """The source ports, until so many have come, or all are sent and none has come for a while."""
+    order, expect, since = [], args.expect, None
+    while len(order) < expect:
+        events = ready.poll(SLICE)
+        order += [by_number[number].take() for number, _ in events]
+        if events or (known := told(args)) is None:
+            since = None
+            continue
+        expect, since = known, since or time.monotonic()
+        if time.monotonic() - since > args.quiet:
+            break
+    return order
+
+
 def receive(args):
-    """Until so many have come, or all are sent and none has come for a while."""
+    """Print what each socket has received."""
     receivers = [Receiver(words, args) for words in args.sockets]
     by_number = {receiver.sock.fileno(): receiver for receiver in receivers}
     ready = select.epoll()
@@ -151,12 +177,7 @@ def receive(args):
         ready.register(number, select.EPOLLIN)
     with open(args.ready, "x", encoding="ascii"):
         wait_for_go(args.go)
-    order = []
-    while len(order) < args.expect:
-        events = ready.poll(args.quiet)
-        if not events and os.path.exists(args.sent):
-            break
-        order += [by_number[number].take() for number, _ in events]
+    order = order_of_arrival(args, ready, by_number)
     print(json.dumps({"rcvbuf": receivers[0].sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF),
                       "order": runs(order),
                       "sockets": [receiver.summary() for receiver in receivers]}))
@@ -183,7 +204,8 @@ def main():
     role.add_argument("sockets", nargs="+")
     role.add_argument("--ready", required=True, help="file to create when all sockets are bound")
     role.add_argument("--go", help="read nothing until this file exists")
-    role.add_argument("--sent", required=True, help="file that exists when all are sent")
+    role.add_argument("--sent", required=True, help="file that exists when all are sent; "
+                      "with a number, so many are to come")
     role.add_argument("--expect", type=int, required=True, help="datagrams")
     role.add_argument("--quiet", type=float, default=10, help="seconds without any: the end")
     role.add_argument("--rcvbuf", type=int, help="instead of room for all")

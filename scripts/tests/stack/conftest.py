@@ -5,10 +5,10 @@ import sys
 import pytest
 
 import ledger
-from bed import Bed, nics
 from counters import wait_for
 from drivers import DRIVER, IS_SLUICE
 from guest import Guest
+from hosts import Bed, nics
 from taps import PROGRAMS
 
 # The tests know what the guest's programs send.

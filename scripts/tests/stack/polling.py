@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """When an interface of the guest's first namespace is polled, and by whom."""
 import re
-import time
 
 from counters import Growth
 from steady_traffic import frame_to
@@ -43,8 +42,9 @@ def softirqs(guest, name):
     return [int(word) for word in re.search(rf"{name}:(.*)", text)[1].split()]
 
 
-def send_apart(guest, i, count, pause=0.02):
-    """Frames that come one by one."""
-    for _ in range(count):
+def send_apart(guest, i, count):
+    """Frames each of which comes when the one before it has been received."""
+    received = Growth(lambda: guest.ethtool_stats(i))
+    for number in range(1, count + 1):
         guest.wire(i).send(frame_to(guest, i))
-        time.sleep(pause)
+        received.wait("rx0_frames", number)

@@ -5,9 +5,9 @@ import contextlib
 import pytest
 
 import bpf
-from bed import LEFT_V4, RIGHT_V4, ROUTER_OUT, ROUTER_V4
 from counters import Growth
 from datagrams import PORT, exchange, expected_at, lost, send
+from hosts import LEFT_V4, RIGHT_V4, ROUTER_OUT, ROUTER_V4
 from sniffing import Sniffer
 
 MANY = 60

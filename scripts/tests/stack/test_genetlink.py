@@ -6,11 +6,11 @@ import re
 import pytest
 
 import ynl
-from bed import LEFT_V4, ROUTER_V4
 from counters import Growth, wait_for
 from datagrams import exchange
 from drivers import sluice_only
 from guest import Nic
+from hosts import LEFT_V4, ROUTER_V4
 from taps import fresh_path
 
 MANY = 300
@@ -103,9 +103,10 @@ def test_nl_genl_ethtool_sets(bed, what):
     with monitored(left) as read:
         for count, value in enumerate(values, 1):
             left.sh(command.format(value))
-            text = wait_for(read, lambda text, n=count: text.count(title) >= n, 10, title)
+            # it says a line at a time
+            text = wait_for(read, lambda text, n=count, value=value: text.count(title) >= n and
+                            re.search(told.format(value), text[text.rindex(title):]), 10, title)
             assert text.count(title) == count
-            assert re.search(told.format(value), text[text.rindex(title):])
     left.wait_carrier()
     exchange(left, bed.router, ROUTER_V4, 100)
 
@@ -119,7 +120,8 @@ def test_nl_genl_coalesce(bed):
             ynl.do(left, "ethtool", "coalesce-set", **header(left), **setting)
             now = ynl.do(left, "ethtool", "coalesce-get", **header(left))
             assert now | setting == now
-            assert read().count(title) == count
+            text = wait_for(read, lambda text, n=count: text.count(title) >= n, 10, title)
+            assert text.count(title) == count
 
 
 @pytest.mark.needs("counters")

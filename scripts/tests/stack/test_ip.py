@@ -5,10 +5,10 @@ import struct
 import pytest
 
 import frames
-from bed import LEFT_V4, RIGHT_V4, RIGHT_V6, ROUTER_OUT, ROUTER_V4, ROUTER_V6, WIRE
 from connections import talk
 from counters import Growth
 from datagrams import PORT, exchange, send
+from hosts import LEFT_V4, RIGHT_V4, RIGHT_V6, ROUTER_OUT, ROUTER_V4, ROUTER_V6, WIRE
 from sniffing import Sniffer
 from topology import GUEST_V4, GUEST_V6, HOST_MAC, HOST_V4, HOST_V6
 
@@ -107,11 +107,19 @@ def neighbour(host, address):
     return found[0] if found else {}
 
 
+@pytest.fixture
+def strangers(bed):
+    """The left host knows nobody."""
+    bed.left.sh(f"ip neigh flush nud permanent dev {bed.left.ifname()}")
+    yield
+    bed.left.sh("\n".join(bed.left.acquainting()))
+
+
 @pytest.mark.parametrize("address, solicited", [(ROUTER_V4, "arp"), (ROUTER_V6, "icmp6")],
                          ids=["v4", "v6"])
-def test_ip_route(bed, address, solicited):
-    """ip-route: the next hop is asked for once on the wire, and answers with its address."""
-    bed.left.sh(f"ip neigh flush dev {bed.left.ifname()}")
+def test_ip_route(bed, strangers, address, solicited):
+    """ip-route: the next hop is asked for on the wire, and answers with its address."""
+    assert "lladdr" not in neighbour(bed.left, address)
     question = {"arp": "arp[6:2] = 1 and src host 10.2.0.1", "icmp6": "icmp6[0] = 135"}[solicited]
     with Sniffer(bed.left, f"'{question}'") as asked:
         bed.left.sh(f"ping -c 3 -i 0.2 {address}")

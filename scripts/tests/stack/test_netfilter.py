@@ -6,11 +6,11 @@ import re
 
 import pytest
 
-from bed import LEFT_V4, RIGHT_V4, ROUTER, ROUTER_OUT, ROUTER_OUT_V4, ROUTER_V4
 from connections import PORT as TCP_PORT
 from connections import Connection, talk
 from counters import Growth, wait_for
 from datagrams import PORT, Receiver, exchange, expected_at, intact, lost, send
+from hosts import LEFT_V4, RIGHT_V4, ROUTER, ROUTER_OUT, ROUTER_OUT_V4, ROUTER_V4
 from taps import fresh_path, program, wait_for_file
 
 MANY = 60
@@ -143,7 +143,8 @@ chain on_way {{ type filter hook forward priority 0;
         grown = Growth(lambda: synproxy_counts(bed.router))
         talk(bed.right, bed.left, RIGHT_V4)
         now = grown()
-    assert now["syn_received"] == now["cookie_valid"] == 1
+    # a client that hears nothing for a second asks again
+    assert 1 <= now["cookie_valid"] <= now["syn_received"]
     assert now["cookie_invalid"] == 0
 
 
@@ -223,14 +224,24 @@ def test_nf_ct_nat(bed, tracking):
         assert (server["peer"], client["peer"]) == (peer, ROUTER_V4)
 
 
+@contextlib.contextmanager
+def slow(host):
+    """Sends two megabytes in a second, on a fast machine too."""
+    replace = f"tc qdisc replace dev {host.ifname()} root"
+    host.sh(f"{replace} tbf rate 16mbit burst 100k limit 10mb")
+    yield
+    host.sh(f"{replace} pfifo limit 10000")
+
+
 def test_nf_ct_reset(bed, tracking):
     """nf-ct: a connection through NAT outlives a reset of the NIC that it passes."""
     bed.guest.expect_console(r"NETDEV WATCHDOG")
     resets = Growth(lambda: bed.router.stats(ROUTER_OUT))
-    with rules(bed.router, NAT % ("", f"tcp dport {TCP_PORT} masquerade;") + "\n" + FOLLOW):
-        connection = Connection(bed.right, bed.left, RIGHT_V4, 24 << 20, timeout=120)
+    with rules(bed.router, NAT % ("", f"tcp dport {TCP_PORT} masquerade;") + "\n" + FOLLOW), \
+            slow(bed.left):
+        connection = Connection(bed.right, bed.left, RIGHT_V4, 6 << 20, timeout=120)
         carried = Growth(lambda: bed.router.link(ROUTER_OUT)["tx"])
-        carried.wait("bytes", 1 << 20)
+        carried.wait("bytes", 1 << 18)
         bed.guest.sh(f"setpci -s {bed.guest.pci(ROUTER_OUT)} COMMAND=0:4")
         resets.wait("resets", 1, RECOVERY)
         server, _ = connection.finish()

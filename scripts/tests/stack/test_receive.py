@@ -7,17 +7,17 @@ import time
 import pytest
 
 import frames
-from bed import LEFT_V4, ROUTER_V4, WIRE, rx_losses
 from connections import talk
 from counters import Growth, wait_for
 from datagrams import PORT, Receiver, exchange, intact, send
 from guest import Nic
+from hosts import LEFT_V4, ROUTER_V4, WIRE, rx_losses
 from polling import hold, interrupts, polls_every, processors_of, send_apart, softirqs
 from steady_traffic import frame_to
 from topology import GUEST_V4, GUEST_V6, HOST_MAC, HOST_V4, HOST_V6
 from tracepoints import counted_events
 
-LOAD, LONE = 100_000, 50
+LOAD, LONE = 100_000, 20
 BUDGET = 64
 # Seconds without a poll
 HELD = 5
@@ -54,7 +54,7 @@ def test_rx_irq(bed, edge, wire):
     """rx-irq: a frame alone is one interrupt; of 100,000 in a row most need none."""
     alone = interrupts_for(bed, lambda: send_apart(bed.guest, WIRE, LONE), LONE)
     load = interrupts_for(bed, lambda: wire.send_many([frame_to(bed.guest, WIRE)] * LOAD), LOAD)
-    assert LONE * 0.8 <= alone <= LONE * 1.5
+    assert LONE <= alone <= LONE * 1.5
     assert 0 < load < LOAD // 2
 
 
@@ -156,6 +156,11 @@ def test_rx_threaded_timer(bed):
 
 # rx-gro
 
+def at_rest(read):
+    """What read() says once it says it twice: the last acknowledgement may be on its way."""
+    return wait_for(lambda: (read(), read()), lambda seen: seen[0] == seen[1], 20, "a rest")[0]
+
+
 @pytest.mark.parametrize("gro", ["on", "off"])
 def test_rx_gro(bed, gro):
     """rx-gro: on, TCP gets fewer and larger skbs than there were frames; off, one for each."""
@@ -166,8 +171,7 @@ def test_rx_gro(bed, gro):
         with counted_events(bed.guest, "net:netif_receive_skb", "len",
                             f'name=="{name}"') as skbs:
             talk(bed.router, bed.left, ROUTER_V4, size)
-            pieces = skbs.total()
-        frames_ = received.of("rx0_passed")
+            frames_, pieces = at_rest(lambda: (received.of("rx0_passed"), skbs.total()))
     finally:
         bed.router.sh(f"ethtool -K {name} gro on")
     assert frames_ > size // 1448
@@ -228,24 +232,24 @@ def dropped(bed):
     return dict(zip(("dropped", "tagged"), map(int, text.split())))
 
 
-def handled(bed, wire, frame):
-    """What became of MANY frames: the growth of dropped()."""
+def dropped_of(bed, wire, frame):
+    """How many of MANY frames no handler has taken."""
     received, ends = Growth(bed.edge.stats), Growth(lambda: dropped(bed))
     wire.send_many([frame] * MANY)
     assert received.wait("rx0_passed", MANY) == MANY
-    return ends()
+    return at_rest(lambda: ends.of("dropped"))
 
 
 @pytest.mark.parametrize("ethertype", [LLDP, UNKNOWN], ids=["lldp", "unknown"])
 def test_rx_demux_without_a_handler(bed, edge, wire, ethertype):
     """rx-demux: nobody listens, so each frame is in rx_dropped; a listener gets each, whole."""
-    assert handled(bed, wire, packet(bed, ethertype))["dropped"] == MANY
+    assert dropped_of(bed, wire, packet(bed, ethertype)) == MANY
     listener = edge.spawn(
         "exec python3 -c 'import socket, sys; "
         f"s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons({ethertype})); "
         "print(sum(len(s.recv(2048)) for _ in range(%d)))'" % MANY)
     edge.sh(f"until grep -q ' {ethertype:04x} ' /proc/net/packet; do sleep 0.05; done")
-    assert handled(bed, wire, packet(bed, ethertype, 300))["dropped"] == 0
+    assert dropped_of(bed, wire, packet(bed, ethertype, 300)) == 0
     assert int(listener.wait(10).stdout) == 300 * MANY
 
 
@@ -311,11 +315,14 @@ def test_rx_softnet_rps(bed, edge, wire):
         wire.send_many([frames.udp_frame(flow, bytes(30))] * count)
         protocol.wait("IpInReceives", count)
     set_affinity(bed, 0)
-    edge.sh(f"echo 2 > /sys/class/net/{name}/queues/rx-0/rps_cpus")
+    # what the other CPU has not got to yet must fit
+    edge.sh(f"sysctl -qw net.core.netdev_max_backlog={2 * count}; "
+            f"echo 2 > /sys/class/net/{name}/queues/rx-0/rps_cpus")
     try:
         counts = moved(bed, load)
     finally:
-        edge.sh(f"echo 0 > /sys/class/net/{name}/queues/rx-0/rps_cpus")
+        edge.sh(f"echo 0 > /sys/class/net/{name}/queues/rx-0/rps_cpus; "
+                "sysctl -qw net.core.netdev_max_backlog=1000")
     # an interrupt of the other CPU for several packets
     assert 0 < counts[1][1] <= count + 100
     assert counts[1][0] >= count

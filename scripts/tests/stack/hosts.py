@@ -16,6 +16,10 @@ LEFT_V4, LEFT_V6 = "10.2.0.1", "fd02::1"
 ROUTER_V4, ROUTER_V6 = "10.2.0.2", "fd02::2"
 ROUTER_OUT_V4, ROUTER_OUT_V6 = "10.3.0.1", "fd03::1"
 RIGHT_V4, RIGHT_V6 = "10.3.0.2", "fd03::2"
+# Who is at the other end of each NIC's wire: its MAC comes from that NIC, if it is one.
+NEIGHBOURS = {LEFT: (ROUTER, ROUTER_V4, ROUTER_V6), ROUTER: (LEFT, LEFT_V4, LEFT_V6),
+              ROUTER_OUT: (RIGHT, RIGHT_V4, RIGHT_V6),
+              RIGHT: (ROUTER_OUT, ROUTER_OUT_V4, ROUTER_OUT_V6), WIRE: (None, HOST_V4, HOST_V6)}
 # Losses between the wire and the stack, by their ends in ethtool -S.
 RX_LOSSES = ("alloc_fail", "skb_fail", "length_err", "chain_err", "hw_err", "hdr_err",
              "reset_drop")
@@ -44,9 +48,11 @@ class Host:
         yield f"{inside}ip link set lo up"
         if self.netns:
             yield from (f"ip link set {name} netns {self.netns}" for name in self._names.values())
-        # without the questions that IPv6 asks by itself a quiet wire is quiet
+        # without the questions that IPv6 asks by itself, and with its reports of a new link all at
+        # once, a quiet wire is quiet
         yield from (f"{inside}sysctl -qw net.ipv6.conf.{name}.accept_dad=0 "
-                    f"net.ipv6.conf.{name}.router_solicitations=0"
+                    f"net.ipv6.conf.{name}.router_solicitations=0 "
+                    f"net.ipv6.conf.{name}.mldv2_unsolicited_report_interval=1"
                     for name in self._names.values())
         # fq_codel, the default, drops what has waited for a device that waits for its wire
         yield from (f"{inside}tc qdisc replace dev {name} root pfifo limit 10000"
@@ -60,6 +66,15 @@ class Host:
             yield f"ip link set {name} up"
             for address in addresses:
                 yield f"ip addr replace {address} dev {name}" + " nodad" * (":" in address)
+        yield from self.acquainting()
+
+    def acquainting(self):
+        """Those that make its neighbours known for good, so that nobody asks while others count."""
+        for i, name in self._names.items():
+            peer, *addresses = NEIGHBOURS[i]
+            mac = HOST_MAC if peer is None else self.guest.nics[peer].mac
+            yield from (f"ip neigh replace {address} lladdr {mac} dev {name} nud permanent"
+                        for address in addresses)
 
     def sh(self, command, **options):
         """A shell command of this host."""
@@ -95,7 +110,7 @@ class Host:
         """Wait for the link of all its interfaces."""
         test = " && ".join(f"grep -q 1 /sys/class/net/{name}/carrier"
                            for name in self._names.values())
-        self.sh(f"until {test}; do sleep 0.05; done")
+        self.sh(f"until {test}; do sleep 0.05; done", timeout=60)
 
 
 class Bed:
@@ -115,22 +130,16 @@ class Bed:
         for host in self.hosts:
             self.route(host)
             host.wait_carrier()
-        self.acquaint()
+        # until the first answer: a NIC may be deaf for a second after its start
+        ping = "ping -q -i 0.2 -c 1 -w 20"
+        self.left.sh(f"{ping} {RIGHT_V4} && {ping} {RIGHT_V6}")
 
-    def acquaint(self):
-        """Everybody knows the neighbours: those for whom frames must wait may be overtaken."""
-        self.left.sh(f"ping -q -c 1 -W 10 {RIGHT_V4} && ping -q -c 1 -W 10 {RIGHT_V6}")
-
-    def route(self, host):
-        """The routes of a host, and the neighbour that is the test itself."""
-        edge = f"lladdr {HOST_MAC} dev {self.edge.ifname()}"
-        host.sh({"left": f"ip route replace default via {ROUTER_V4}; "
-                         f"ip route replace default via {ROUTER_V6}",
-                 "right": f"ip route replace default via {ROUTER_OUT_V4}; "
-                          f"ip route replace default via {ROUTER_OUT_V6}",
-                 "router": "true",
-                 None: f"ip neigh replace {HOST_V4} {edge}; ip neigh replace {HOST_V6} {edge}",
-                 }[host.netns])
+    @staticmethod
+    def route(host):
+        """The routes of a host."""
+        ways = {"left": (ROUTER_V4, ROUTER_V6), "right": (ROUTER_OUT_V4, ROUTER_OUT_V6)}
+        for gateway in ways.get(host.netns, ()):
+            host.sh(f"ip route replace default via {gateway}")
 
     def restore(self, host):
         """A host whose interface was down has its addresses and routes again."""

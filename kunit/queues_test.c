@@ -259,14 +259,15 @@ static void queues_probe_fail_test(struct kunit *test)
 		fake_pci_remove(pci);
 	}
 	KUNIT_EXPECT_TRUE(test, bound);
-	KUNIT_EXPECT_EQ(test, nth - 1, ARRAY_SIZE(at) + 1);
+	/* There are two reporters. */
+	KUNIT_EXPECT_EQ(test, nth - 1, ARRAY_SIZE(at) + 2);
 }
 
-/* Goes in place of sluice_reset_work(), and takes its time. */
+/* Goes in place of sluice_health_work(), and takes its time. */
 static void queues_slow_reset(struct work_struct *work)
 {
-	struct sluice_nic *nic = container_of(work, struct sluice_nic,
-					      reset_work);
+	struct sluice_nic *nic = container_of(to_delayed_work(work),
+					      struct sluice_nic, health.work);
 
 	msleep(1000);
 	set_bit(SLUICE_GONE, &nic->state);
@@ -291,7 +292,7 @@ static void queues_remove_busy_test(struct kunit *test)
 {
 	struct fake_pci *pci = kunit_kzalloc(test, sizeof(*pci), GFP_KERNEL);
 	struct kprobe probe = {
-		.symbol_name	= "sluice_reset_work",
+		.symbol_name	= "sluice_health_work",
 		.pre_handler	= queues_slow_reset_hit,
 		.post_handler	= queues_slow_reset_after,
 	};
@@ -304,10 +305,33 @@ static void queues_remove_busy_test(struct kunit *test)
 	nic = pci->dev ? pci_get_drvdata(pci->dev) : NULL;
 	KUNIT_EXPECT_NOT_NULL(test, nic);
 	if (nic)
-		schedule_work(&nic->reset_work);
+		schedule_delayed_work(&nic->health.work, 0);
 	if (pci->dev)
 		fake_pci_remove(pci);
 	unregister_kprobe(&probe);
+}
+
+/* Both rings break at once: each is reported, and one reset mends both. One that
+ * breaks later is reset again, and nothing is left to do.
+ */
+static void queues_fault_test(struct kunit *test)
+{
+	struct fake_nic *fake = test->priv;
+	struct sluice_nic *nic = fake->nic;
+	u32 dir;
+
+	sluice_queue_broken(nic->vec[0], SLUICE_TX, "a test");
+	sluice_queue_broken(nic->vec[0], SLUICE_RX, "a test");
+	flush_delayed_work(&nic->health.work);
+	KUNIT_EXPECT_EQ(test, nic->resets, 1);
+	for (dir = 0; dir < SLUICE_DIRECTIONS; dir++) {
+		KUNIT_EXPECT_PTR_EQ(test, nic->health.fault[dir].why, NULL);
+		sluice_queue_broken(nic->vec[0], dir, "a test");
+		flush_delayed_work(&nic->health.work);
+		KUNIT_EXPECT_EQ(test, nic->resets, 2 + dir);
+	}
+	KUNIT_EXPECT_FALSE(test, delayed_work_pending(&nic->health.work));
+	queues_expect_alive(fake);
 }
 
 /* Counters live as long as the device, not as the rings. */
@@ -349,7 +373,7 @@ static void queues_hang(struct fake_nic *fake)
 	local_bh_disable();
 	fake->netdev->netdev_ops->ndo_tx_timeout(fake->netdev, 0);
 	local_bh_enable();
-	flush_work(&fake->nic->reset_work);
+	flush_delayed_work(&fake->nic->health.work);
 }
 
 /* A reset keeps rings and counters, and needs no memory. */
@@ -535,6 +559,7 @@ static struct kunit_case queues_cases[] = {
 	KUNIT_CASE_SLOW(queues_open_fail_test),
 	KUNIT_CASE_SLOW(queues_probe_fail_test),
 	KUNIT_CASE_SLOW(queues_remove_busy_test),
+	KUNIT_CASE(queues_fault_test),
 	KUNIT_CASE_SLOW(queues_down_up_test),
 	KUNIT_CASE(queues_close_busy_test),
 	KUNIT_CASE(queues_reset_test),

@@ -311,7 +311,7 @@ static void aggr_hang_test(struct kunit *test)
 	local_bh_disable();
 	fake->netdev->netdev_ops->ndo_tx_timeout(fake->netdev, 0);
 	local_bh_enable();
-	flush_work(&fake->nic->reset_work);
+	flush_delayed_work(&fake->nic->health.work);
 	KUNIT_EXPECT_EQ(test, fake_tx_count(fake, SLUICE_TX_RESET_DROP), 5);
 	KUNIT_EXPECT_FALSE(test, hrtimer_active(&fake->nic->vec[0]->tx_timer));
 	aggr_send(fake, 1);

@@ -94,7 +94,7 @@ static int vcfg_report(struct kprobe *probe, struct pt_regs *regs)
 	struct vcfg *dev = container_of(probe, struct vcfg, report);
 
 	if ((void *)regs_get_kernel_argument(regs, 0) !=
-	    dev->fake->nic->health.reporter)
+	    dev->fake->nic->health.fault[SLUICE_RX].reporter)
 		return 0;
 	dev->reports++;
 	strscpy(dev->said, (char *)regs_get_kernel_argument(regs, 1));
@@ -428,7 +428,7 @@ static void vcfg_needs_reset_test(struct kunit *test)
 		vcfg_interrupt(dev, i % 2);
 		flush_delayed_work(&nic->health.work);
 		KUNIT_EXPECT_EQ(test, dev->reports, i);
-		KUNIT_EXPECT_STREQ(test, dev->said, "device0: it asks for a reset");
+		KUNIT_EXPECT_STREQ(test, dev->said, "rx0: the device asks for a reset");
 		KUNIT_EXPECT_EQ(test, nic->resets, i);
 		KUNIT_EXPECT_EQ(test, fake_virtio(fake)->resets, before + 1);
 		KUNIT_EXPECT_EQ(test, fake_tx_count(fake, SLUICE_TX_RESET_DROP), i);

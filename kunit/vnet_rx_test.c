@@ -145,7 +145,7 @@ static void vrx_reset_test(struct kunit *test)
 	local_bh_disable();
 	fake->netdev->netdev_ops->ndo_tx_timeout(fake->netdev, 0);
 	local_bh_enable();
-	flush_work(&fake->nic->reset_work);
+	flush_delayed_work(&fake->nic->health.work);
 	KUNIT_EXPECT_EQ(test, fake_rx_count(fake, SLUICE_RX_FRAMES), 6);
 	KUNIT_EXPECT_EQ(test, fake_rx_count(fake, SLUICE_RX_RESET_DROP), 5);
 	fake_virtio_expect_alive(fake);

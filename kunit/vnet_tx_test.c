@@ -674,7 +674,7 @@ static void vtx_hang_test(struct kunit *test)
 	local_bh_disable();
 	fake->netdev->netdev_ops->ndo_tx_timeout(fake->netdev, 0);
 	local_bh_enable();
-	flush_work(&fake->nic->reset_work);
+	flush_delayed_work(&fake->nic->health.work);
 	KUNIT_EXPECT_EQ(test, fake->nic->resets, 1);
 	KUNIT_EXPECT_EQ(test, fake_tx_count(fake, SLUICE_TX_COMPLETED), 1);
 	KUNIT_EXPECT_EQ(test, fake_tx_count(fake, SLUICE_TX_RESET_DROP), in - 1);

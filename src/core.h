@@ -32,7 +32,6 @@ int sluice_reset_and_up(struct sluice_nic *nic, struct sluice_rings *rings);
 void sluice_update_link(struct sluice_nic *nic);
 void sluice_apply_rx_mode(struct sluice_nic *nic);
 int sluice_reset(struct sluice_nic *nic);
-void sluice_reset_work(struct work_struct *work);
 void sluice_link_work(struct work_struct *work);
 
 /* rss.c */
@@ -46,11 +45,11 @@ int sluice_get_rxnfc(struct net_device *netdev, struct ethtool_rxnfc *info,
 		     u32 *rules);
 int sluice_set_rxnfc(struct net_device *netdev, struct ethtool_rxnfc *info);
 
-/* health.c */
-int sluice_health_probe(struct sluice_nic *nic);
-void sluice_health_register(struct sluice_nic *nic);
-void sluice_health_unregister(struct sluice_nic *nic);
-void sluice_health_remove(struct sluice_nic *nic);
+/* devlink.c */
+int sluice_devlink_probe(struct sluice_nic *nic);
+void sluice_devlink_register(struct sluice_nic *nic);
+void sluice_devlink_unregister(struct sluice_nic *nic);
+void sluice_devlink_remove(struct sluice_nic *nic);
 
 /* coalesce.c */
 void sluice_coalesce_init(struct sluice_nic *nic);

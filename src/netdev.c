@@ -142,20 +142,10 @@ int sluice_reset(struct sluice_nic *nic)
 	ASSERT_RTNL();
 	if (!test_bit(SLUICE_UP, &nic->state))
 		return 0;
-	nic->resets++;
+	WRITE_ONCE(nic->resets, nic->resets + 1);
 	trace_sluice_reset(nic->netdev, nic->resets);
 	sluice_down(nic, &rings, false);
 	return sluice_reset_and_up(nic, &rings);
-}
-
-void sluice_reset_work(struct work_struct *work)
-{
-	struct sluice_nic *nic = container_of(work, struct sluice_nic,
-					      reset_work);
-
-	rtnl_lock();
-	sluice_reset(nic);
-	rtnl_unlock();
 }
 
 /* The watchdog has frozen the queues, which holds back the stack but not XDP. */
@@ -169,13 +159,13 @@ void sluice_tx_timeout(struct net_device *netdev, unsigned int txq)
 	q = v->tx_open ? v->tx : NULL;
 	if (q) {
 		sluice_tx_stats_add(q->stats, SLUICE_TX_TIMEOUTS, 1);
-		netdev_warn(netdev, "tx%u hangs: head %u, tail %u, %u of %u descriptors used; resetting\n",
+		netdev_warn(netdev, "tx%u hangs: head %u, tail %u, %u of %u descriptors used\n",
 			    txq, q->head & q->mask, q->tail & q->mask,
 			    sluice_txq_pending(q), q->mask + 1);
 	}
 	__netif_tx_unlock(v->nq);
 	if (q)
-		schedule_work(&nic->reset_work);
+		sluice_queue_broken(v, SLUICE_TX, "it hangs");
 }
 EXPORT_SYMBOL_IF_KUNIT(sluice_tx_timeout);
 

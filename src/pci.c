@@ -40,7 +40,6 @@ static void sluice_init_nic(struct sluice_nic *nic, struct pci_dev *pdev,
 	sluice_coalesce_init(nic);
 	nic->msg_enable = NETIF_MSG_DRV | NETIF_MSG_PROBE | NETIF_MSG_LINK;
 	spin_lock_init(&nic->dev_lock);
-	INIT_WORK(&nic->reset_work, sluice_reset_work);
 	INIT_WORK(&nic->link_work, sluice_link_work);
 }
 
@@ -68,7 +67,7 @@ static struct sluice_nic *sluice_alloc_nic(struct pci_dev *pdev,
 
 static void sluice_free_nic(struct sluice_nic *nic)
 {
-	sluice_health_remove(nic);
+	sluice_devlink_remove(nic);
 	sluice_vectors_free(nic);
 	free_netdev(nic->netdev);
 }
@@ -136,18 +135,18 @@ static int sluice_register(struct sluice_nic *nic)
 {
 	int err;
 
-	err = sluice_vectors_alloc(nic) ?: sluice_health_probe(nic);
+	err = sluice_vectors_alloc(nic) ?: sluice_devlink_probe(nic);
 	if (err)
 		return err;
 	sluice_init_netdev(nic);
 	sluice_set_idle_config(nic, &nic->cfg, NULL);
 	netif_carrier_off(nic->netdev);
 	/* First, as an interface may be opened, and break, at once. */
-	sluice_health_register(nic);
+	sluice_devlink_register(nic);
 	err = register_netdev(nic->netdev);
 	if (!err)
 		return 0;
-	sluice_health_unregister(nic);
+	sluice_devlink_unregister(nic);
 	return dev_err_probe(&nic->pdev->dev, err,
 			     "cannot register a net_device\n");
 }
@@ -194,9 +193,8 @@ static void sluice_remove(struct pci_dev *pdev)
 	struct sluice_nic *nic = pci_get_drvdata(pdev);
 
 	unregister_netdev(nic->netdev);
-	cancel_work_sync(&nic->reset_work);
 	cancel_work_sync(&nic->link_work);
-	sluice_health_unregister(nic);
+	sluice_devlink_unregister(nic);
 	if (nic->board->ops->remove)
 		nic->board->ops->remove(nic);
 	sluice_free_nic(nic);

@@ -414,21 +414,39 @@ enum sluice_state {
 };
 
 /**
- * struct sluice_health - how to recover from a device that says what cannot be
+ * enum sluice_direction - which of a vector's two rings
+ * @SLUICE_RX: the receive ring
+ * @SLUICE_TX: the transmit ring
+ * @SLUICE_DIRECTIONS: how many there are
+ */
+enum sluice_direction {
+	SLUICE_RX,
+	SLUICE_TX,
+	SLUICE_DIRECTIONS,
+};
+
+/**
+ * struct sluice_fault - what is wrong with the rings of one direction
+ * @reporter: devlink's, which is told of it
+ * @vector: index of the last of them that broke
+ * @why: what was wrong with it; NULL = nothing that is not reported
+ */
+struct sluice_fault {
+	struct devlink_health_reporter *reporter;
+	u32 vector;
+	const char *why;
+};
+
+/**
+ * struct sluice_health - how to recover from a device that hangs or lies
  * @devlink: where the administrator reads of it
- * @reporter: of broken queues
  * @work: reports and resets
- * @broken: vector of the last queue that broke
- * @ring: which of its rings
- * @why: what it said
+ * @fault: what it has to report, by &enum sluice_direction
  */
 struct sluice_health {
 	struct devlink *devlink;
-	struct devlink_health_reporter *reporter;
 	struct delayed_work work;
-	struct sluice_vector *broken;
-	const char *ring;
-	const char *why;
+	struct sluice_fault fault[SLUICE_DIRECTIONS];
 };
 
 /**
@@ -448,11 +466,10 @@ struct sluice_health {
  * @tx_aggr: how doorbells are shared
  * @max_ring: most descriptors of a ring; the board's, unless its probe found less
  * @max_mtu: largest MTU; the board's, unless its probe found less
- * @health: what happens when the device lies
+ * @health: what happens when the device hangs or lies
  * @state: &enum sluice_state
  * @msg_enable: ethtool's message level
  * @resets: times the device was reset in operation
- * @reset_work: takes a hung device through a reset
  * @link_work: reads the link after an interrupt said it changed
  * @dev_lock: guards @dev_count and the device's clear-on-read counters
  * @dev_count: device counters since probe
@@ -485,7 +502,6 @@ struct sluice_nic {
 	unsigned long state;
 	u32 msg_enable;
 	u64 resets;
-	struct work_struct reset_work;
 	struct work_struct link_work;
 	spinlock_t dev_lock;	/* dev_count, and the registers behind it */
 	u64 dev_count[SLUICE_DEV_COUNTERS];
@@ -501,7 +517,7 @@ extern const struct ethtool_ops sluice_ethtool_ops;
 extern const struct ethtool_ops sluice_ethtool_phy_ops;
 
 int sluice_map_bar(struct sluice_nic *nic, int bar);
-void sluice_queue_broken(struct sluice_vector *v, const char *ring,
+void sluice_queue_broken(struct sluice_vector *v, enum sluice_direction dir,
 			 const char *why);
 int sluice_rebuild(struct sluice_nic *nic, const struct sluice_config *cfg,
 		   struct netlink_ext_ack *extack);

@@ -201,6 +201,13 @@ def test_questions_to_a_device_of_ones(guest):
     bind(guest)
 
 
+def refused_reload(guest, address):
+    """What devlink says when it cannot reload the driver of a device."""
+    refused = guest.sh(f"devlink dev reload pci/{address} 2>&1", timeout=BOUND, check=False)
+    assert refused.status != 0
+    return refused.stdout
+
+
 def test_hang_of_a_device_of_ones_is_given_up(guest):
     """All-ones reads: the watchdog's reset finds no device, says so once, and lets go of it."""
     dev, address = guest.ifname(0), guest.pci(0)
@@ -209,7 +216,19 @@ def test_hang_of_a_device_of_ones_is_given_up(guest):
         with reads_of_ones(guest, address):
             wait_for(guest.console, lambda text: "giving it up" in text, 40, "the driver to see it")
             assert "No such device" in guest.sh(f"ethtool {dev} 2>&1", check=False).stdout
+            assert "the device is given up" in refused_reload(guest, address)
             down(guest, dev)
             unbind(guest, dev)
         bind(guest)
     assert guest.console().count("giving it up") == 1
+
+
+def test_reload_of_a_device_of_ones_fails_by_a_sentence(guest):
+    """All-ones reads, the interface down: the reload finds no device, and it cannot be opened."""
+    dev, address = guest.ifname(0), guest.pci(0)
+    down(guest, dev)
+    with reads_of_ones(guest, address):
+        assert "the device does not answer" in refused_reload(guest, address)
+        assert "No such device" in guest.sh(f"ip link set {dev} up 2>&1", check=False).stdout
+        unbind(guest, dev)
+    bind(guest)

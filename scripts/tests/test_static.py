@@ -175,13 +175,13 @@ def test_semantic_rule_knows_good_from_bad(rule):
 
 
 @pytest.mark.parametrize("path, said", [
-    ("src/big.c", "core lines is 6204, the limit is 6100"),
-    ("src/hw/big_dp.c", "big lines is 6204, the limit is 3300")])
+    ("src/big.c", "core lines is 6304, the limit is 6250"),
+    ("src/hw/big_dp.c", "big lines is 6304, the limit is 3300")])
 def test_part_over_the_limit_is_flagged(tmp_path, path, said):
-    """The limits on core and backends; an example of 6,200 lines is made here, not kept."""
+    """The limits on core and backends; an example of 6,300 lines is made here, not kept."""
     big = tmp_path / path
     big.parent.mkdir(parents=True)
-    big.write_text("int one(void)\n{\n\treturn 1;\n}\n" + "\n" * 6200, encoding="utf-8")
+    big.write_text("int one(void)\n{\n\treturn 1;\n}\n" + "\n" * 6300, encoding="utf-8")
     status, output = run("size", "--root", tmp_path)
     assert status == 1
     assert said in output

@@ -230,7 +230,8 @@ void vnet_link(struct sluice_nic *nic, struct sluice_link *link)
 	u8 status = vp_modern_get_status(&vnet_hw(nic)->mdev);
 
 	if (status & VIRTIO_CONFIG_S_NEEDS_RESET)
-		sluice_queue_broken(nic->vec[0], "device", "it asks for a reset");
+		sluice_queue_broken(nic->vec[0], SLUICE_RX,
+				    "the device asks for a reset");
 	vnet_announce(nic);
 	vnet_read_link(nic, link);
 }

@@ -97,7 +97,7 @@ bool vnet_rx_broken(struct sluice_rxq *q, const char *why)
 {
 	q->broken = true;
 	sluice_rx_stats_add(q->stats, SLUICE_RX_RING_ERR, 1);
-	sluice_queue_broken(q->vec, "rx", why);
+	sluice_queue_broken(q->vec, SLUICE_RX, why);
 	return false;
 }
 
@@ -105,7 +105,7 @@ void vnet_tx_broken(struct sluice_txq *q, const char *why)
 {
 	q->broken = true;
 	sluice_tx_stats_add(q->stats, SLUICE_TX_RING_ERR, 1);
-	sluice_queue_broken(q->vec, "tx", why);
+	sluice_queue_broken(q->vec, SLUICE_TX, why);
 }
 
 /**

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""nl-genl: generic netlink: what ethtool, devlink and the family netdev say of an interface."""
+"""nl-genl: generic netlink: what ethtool and the family netdev say of an interface."""
 import contextlib
 import re
 
@@ -136,20 +136,6 @@ def test_nl_genl_standard_statistics(bed):
     grown = Growth(count)
     exchange(left, bed.router, ROUTER_V4, MANY)
     assert MANY <= grown.of("FramesTransmittedOK") <= MANY + 10
-
-
-# devlink
-
-def test_nl_genl_devlink_info(bed):
-    """nl-genl: devlink dev info names the driver and the device of each NIC, as ethtool -i does."""
-    info = bed.edge.json("devlink -j dev info")["info"]
-    for host in bed.hosts:
-        for i in host.nics:
-            found = info[f"pci/{bed.guest.pci(i)}"]
-            driver = host.sh(f"ethtool -i {host.ifname(i)}").stdout
-            model = re.search(r"^firmware-version: (.*)$", driver, re.M)[1]
-            assert found["driver"] == "sluice" and model
-            assert found["versions"]["fixed"]["asic.id"] == model
 
 
 # The family netdev

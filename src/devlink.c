@@ -159,10 +159,12 @@ static int sluice_info_get(struct devlink *devlink, struct devlink_info_req *req
 			   struct netlink_ext_ack *extack)
 {
 	struct sluice_devlink *priv = devlink_priv(devlink);
+	int err;
 
-	return devlink_info_version_fixed_put(req,
-					      DEVLINK_INFO_VERSION_GENERIC_ASIC_ID,
-					      priv->nic->board->name);
+	err = devlink_info_version_fixed_put(req,
+					     DEVLINK_INFO_VERSION_GENERIC_ASIC_ID,
+					     priv->nic->board->name);
+	return err;
 }
 
 /* All that may fail for want of memory comes before the old rings stop. */

@@ -6,8 +6,10 @@
 
 virtual report
 
+//# Between the halves of a reload nobody shall find the device: the other half releases RTNL.
+
 @rtnl exists@
-identifier fn;
+identifier fn != { sluice_reload_down };
 position p;
 @@
 fn(...) {

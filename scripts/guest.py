@@ -352,8 +352,10 @@ class Guest:
     def _command_line(self):
         # An Oops ends the guest at once (-no-reboot): nothing that follows it can be trusted.
         # An emulated timer that is late on a busy host is no broken one: the check would panic.
-        line = ("console=ttyS0 loglevel=5 oops=panic panic=-1 net.ifnames=0 no_timer_check " +
-                self.cmdline)
+        # QEMU translates a program anew for each address that it runs at: at random ones a command
+        # costs three times as much.
+        line = ("console=ttyS0 loglevel=5 oops=panic panic=-1 net.ifnames=0 no_timer_check "
+                "norandmaps " + self.cmdline)
         if kernels.is_instrumented(self.kernel):
             line += WATCHED + (WATCHED_PC if self.machine.startswith("pc") else "")
             line += "" if self.finds_leaks else WITHOUT_LEAKS

@@ -147,10 +147,9 @@ class Job:
 class CommandChannel:
     """Host end of the command channel.  scripts/guest-agent.c documents the lines it carries."""
 
-    def __init__(self, path, slowdown=1):
+    def __init__(self, sock, slowdown=1):
         self.slowdown = slowdown
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.connect(path)
+        self.sock = sock
         self.results = {}
         self.alive = True
         self.ready = False
@@ -315,18 +314,15 @@ class Guest:
             terminal = dict(stdin=subprocess.DEVNULL, stdout=stderr, start_new_session=True)
             self.process = subprocess.Popen(args, stderr=stderr,
                                             **({} if self.interactive else terminal))
-        self.monitor = Qmp(self._connectable("qmp"))
-        self.channel = CommandChannel(self._connectable("channel"), self.slowdown)
+        self.monitor = Qmp(self._connect("qmp"))
+        self.channel = CommandChannel(self._connect("channel"), self.slowdown)
 
-    def _connectable(self, name):
-        """Path of a socket of QEMU's, waiting until it is there; GuestError if QEMU has ended."""
-        path = os.path.join(self.run_dir, name)
-        deadline = time.monotonic() + 20
-        while not os.path.exists(path):
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                raise GuestError("QEMU did not start: " + read_text(self.stderr))
-            time.sleep(0.02)
-        return path
+    def _connect(self, name):
+        """Connection to a socket of QEMU's; GuestError if QEMU has ended."""
+        try:
+            return connect(os.path.join(self.run_dir, name), lambda: self.process.poll() is None)
+        except OSError:
+            raise GuestError("QEMU did not start: " + read_text(self.stderr)) from None
 
     def _qemu_args(self, initrd):
         run = self.run_dir
@@ -580,6 +576,24 @@ class Guest:
         """AssertionError with the excerpt if the kernel has complained since the last check."""
         complaint = self.log.complaint()
         assert not complaint, f"the guest's kernel complained ({self.log.path}):\n{complaint}"
+
+
+def connect(path, alive, seconds=20):
+    """Connection to a Unix socket that is still being made; OSError if nobody comes to listen.
+
+    QEMU binds it, which makes it visible, a moment before it listens.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            sock.connect(path)
+            return sock
+        except (FileNotFoundError, ConnectionRefusedError):
+            sock.close()
+            if not alive() or time.monotonic() > deadline:
+                raise
+        time.sleep(0.02)
 
 
 def parse_counters(text):

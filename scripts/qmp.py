@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Client of QEMU's machine protocol (QMP): one command, one answer, events kept aside."""
 import json
-import socket
 
 
 class QmpError(Exception):
@@ -9,10 +8,9 @@ class QmpError(Exception):
 
 
 class Qmp:
-    def __init__(self, path, timeout=30):
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    def __init__(self, sock, timeout=30):
+        self.sock = sock
         self.sock.settimeout(timeout)
-        self.sock.connect(path)
         self.stream = self.sock.makefile("r", encoding="utf-8")
         self.events = []
         self._receive()

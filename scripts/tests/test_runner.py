@@ -6,7 +6,9 @@ The guest has no driver of ours loaded; the wire is tried with the in-tree e1000
 import hashlib
 import os
 import re
+import socket
 import subprocess
+import threading
 import time
 
 import pytest
@@ -15,7 +17,7 @@ import models
 from console import Console
 from frames import (ETH_P_ARP, Flow, IPPROTO_ICMP, arp, icmp_echo, parse, pattern, read_pcap,
                     udp_frame)
-from guest import Guest, GuestError, Nic
+from guest import Guest, GuestError, Nic, connect
 from ledger import RX_ENDS, TX_ENDS, TX_STARTS, assert_balanced
 
 PEER_MAC = "02:00:00:00:00:01"
@@ -30,6 +32,28 @@ def bed():
         g.sh("sysctl -q -w net.ipv6.conf.all.disable_ipv6=1;"
              f"ip addr add {GUEST_IP}/24 dev {dev}; ip link set {dev} up")
         yield g
+
+
+# Connections
+
+def test_socket_that_nobody_listens_to_yet_is_waited_for(tmp_path):
+    path = str(tmp_path / "socket")
+    server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    make = [threading.Timer(0.2, server.bind, [path]), threading.Timer(0.5, server.listen)]
+    for step in make:
+        step.start()
+    with server, connect(path, lambda: True):
+        assert not any(step.is_alive() for step in make)
+
+
+@pytest.mark.parametrize("made", [False, True], ids=["nothing there", "nobody listens"])
+def test_socket_of_who_has_ended_is_not_waited_for(tmp_path, made):
+    path = str(tmp_path / "socket")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server:
+        if made:
+            server.bind(path)
+        with pytest.raises(OSError):
+            connect(path, lambda: False)
 
 
 # Commands

@@ -530,7 +530,8 @@ static void vfeat_ctrl_size_test(struct kunit *test)
 }
 
 static struct kunit_case vfeat_cases[] = {
-	KUNIT_CASE_PARAM(vfeat_each_test, vfeat_gen_params),
+	KUNIT_CASE_PARAM_ATTR(vfeat_each_test, vfeat_gen_params,
+			      { .speed = KUNIT_SPEED_VERY_SLOW }),
 	KUNIT_CASE(vfeat_all_test),
 	KUNIT_CASE(vfeat_short_test),
 	KUNIT_CASE(vfeat_direct_test),

@@ -398,6 +398,7 @@ static struct kunit_suite vlie_suite = {
 	.init		= fake_virtio_init,
 	.exit		= fake_nic_exit,
 	.test_cases	= vlie_cases,
+	.attr.speed	= KUNIT_SPEED_VERY_SLOW,
 };
 
 kunit_test_suite(vlie_suite);

@@ -263,8 +263,7 @@ static struct kunit_case vord_cases[] = {
 	KUNIT_CASE_PARAM(vord_rx_full_test, vord_gen_params),
 	KUNIT_CASE_PARAM(vord_rx_over_polls_test, vord_gen_params),
 	KUNIT_CASE_PARAM(vord_rx_closed_test, vord_gen_params),
-	KUNIT_CASE_PARAM_ATTR(vord_wrap_test, vord_event_gen_params,
-			      { .speed = KUNIT_SPEED_VERY_SLOW }),
+	KUNIT_CASE_PARAM(vord_wrap_test, vord_event_gen_params),
 	{}
 };
 
@@ -273,6 +272,7 @@ static struct kunit_suite vord_suite = {
 	.init		= fake_virtio_init,
 	.exit		= fake_nic_exit,
 	.test_cases	= vord_cases,
+	.attr.speed	= KUNIT_SPEED_VERY_SLOW,
 };
 
 kunit_test_suite(vord_suite);

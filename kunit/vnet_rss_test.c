@@ -400,6 +400,7 @@ static struct kunit_suite vrss_suite = {
 	.init		= fake_virtio_init,
 	.exit		= fake_nic_exit,
 	.test_cases	= vrss_cases,
+	.attr.speed	= KUNIT_SPEED_VERY_SLOW,
 };
 
 kunit_test_suite(vrss_suite);

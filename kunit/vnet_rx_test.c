@@ -502,8 +502,7 @@ static struct kunit_case vrx_cases[] = {
 	KUNIT_CASE_PARAM(vrx_show_test, fake_virtio_all_gen_params),
 	KUNIT_CASE_PARAM(vrx_interrupt_test, fake_virtio_all_gen_params),
 	KUNIT_CASE_PARAM(vrx_late_test, vrx_ring_gen_params),
-	KUNIT_CASE_PARAM_ATTR(vrx_wrap_test, fake_virtio_event_gen_params,
-			      { .speed = KUNIT_SPEED_VERY_SLOW }),
+	KUNIT_CASE_PARAM(vrx_wrap_test, fake_virtio_event_gen_params),
 	{}
 };
 
@@ -512,6 +511,7 @@ static struct kunit_suite vrx_suite = {
 	.init		= fake_virtio_init,
 	.exit		= fake_nic_exit,
 	.test_cases	= vrx_cases,
+	.attr.speed	= KUNIT_SPEED_VERY_SLOW,
 };
 
 kunit_test_suite(vrx_suite);

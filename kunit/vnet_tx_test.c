@@ -719,8 +719,7 @@ static struct kunit_case vtx_cases[] = {
 	KUNIT_CASE_PARAM(vtx_interrupt_test, fake_virtio_all_gen_params),
 	KUNIT_CASE_PARAM(vtx_eager_test, fake_virtio_all_gen_params),
 	KUNIT_CASE_PARAM(vtx_late_test, fake_virtio_all_gen_params),
-	KUNIT_CASE_PARAM_ATTR(vtx_wrap_test, fake_virtio_event_gen_params,
-			      { .speed = KUNIT_SPEED_VERY_SLOW }),
+	KUNIT_CASE_PARAM(vtx_wrap_test, fake_virtio_event_gen_params),
 	KUNIT_CASE_PARAM(vtx_hang_test, fake_virtio_all_gen_params),
 	KUNIT_CASE_PARAM(vtx_close_test, fake_virtio_all_gen_params),
 	{}
@@ -731,6 +730,7 @@ static struct kunit_suite vtx_suite = {
 	.init		= fake_virtio_init,
 	.exit		= fake_nic_exit,
 	.test_cases	= vtx_cases,
+	.attr.speed	= KUNIT_SPEED_VERY_SLOW,
 };
 
 kunit_test_suite(vtx_suite);

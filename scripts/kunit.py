@@ -5,9 +5,9 @@ Prints their KTAP as it comes.  Fails if a test fails or is skipped, if none ran
 complains, also while the modules go, and if memory has leaked.  The last line is either the sum or
 "FAILED: " and what was wrong.
 
-Looking for leaked memory makes 100,000 frames four times as slow, and the tests that send so many
-do for each what other tests do once: they are marked as very slow, and have a guest of their own in
-which nobody looks.
+Looking for leaked memory makes everything up to four times as slow. Suites that do for each kind of
+virtio's rings what others do once for the engine are marked as very slow, and have a guest of their
+own in which nobody looks.
 """
 import argparse
 import collections

@@ -173,6 +173,8 @@ class Report:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session):
         """Sessions in which no test passed have shown nothing; the second of them may be empty."""
+        if session.config.option.collectonly:
+            return
         self.tally.add(self.outcomes)
         if not self.tally.counts["passed"] and session.exitstatus == 0:
             session.exitstatus = 1

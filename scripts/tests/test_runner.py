@@ -4,7 +4,9 @@
 The guest has no driver of ours loaded; the wire is tried with the in-tree e1000.
 """
 import hashlib
+import importlib.util
 import os
+import pathlib
 import re
 import socket
 import subprocess
@@ -310,6 +312,38 @@ def test_ability_that_does_not_exist_is_an_error(tmp_path):
 @pytest.mark.parametrize("name", models.NAMES)
 def test_every_model_says_only_of_abilities_why_it_lacks_them(name):
     assert models.named(name).lacks.keys() <= models.ABILITIES.keys()
+
+
+# The sessions of make test
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+
+def runner():
+    """scripts/test.py, whose name is a module of Python's too."""
+    spec = importlib.util.spec_from_file_location("runner", HERE.parent / "test.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+SESSIONS = runner().SESSIONS
+
+
+def collected(session, tally):
+    """The files in which pytest finds tests when it is called for a session."""
+    done = subprocess.run([*runner().command(session, tally), "-n", "0", "--collect-only"],
+                          check=False, stdout=subprocess.PIPE, text=True)
+    assert done.returncode == 0, done.stdout
+    return set(re.findall(r"^(\S+\.py): \d+$", done.stdout, re.M))
+
+
+def test_each_file_is_in_a_session_with_an_e1000(tmp_path):
+    """What the first session leaves out the second one has."""
+    first, second = (collected(session, tmp_path / "tally")
+                     for session in SESSIONS if session.nic == "e1000")
+    assert first | second == {path.name for path in HERE.glob("test_*.py")}
+    assert first & second == {"test_vhost_user.py"}
 
 
 def report_of(directory, body, *options):

@@ -1,12 +1,17 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Lint the project's own scripts: shellcheck for shell, pyflakes and pycodestyle for Python."""
+"""Lint the project's own scripts: shellcheck for shell, pyflakes and pycodestyle for Python; and
+each module that is imported is there."""
+import ast
+import importlib.util
 import re
 
 import report
 from report import Finding
 
 LINE_LENGTH = 100
+# What a program of a guest is given there: the kernel tree's tools/net/ynl/lib.
+GIVEN = {"lib"}
 SHELL = re.compile(r"^#!.*\b(?:bash|sh|dash)\b")
 PYTHON = re.compile(r"^#!.*\bpython3?\b")
 # script.py:12:80: E501 line too long     (pyflakes has no code, shellcheck has a level)
@@ -47,6 +52,26 @@ def lint(root, files, argv, package):
                       f"see {argv[0]}'s documentation")
 
 
+def imported(node):
+    """Names of the modules that a statement imports, without what is inside of a package."""
+    if isinstance(node, ast.Import):
+        return [alias.name.partition(".")[0] for alias in node.names]
+    if isinstance(node, ast.ImportFrom):
+        return [node.module.partition(".")[0]]
+    return []
+
+
+def missing_modules(files):
+    """The programs of a guest, too: no other check before a guest runs them sees a wrong name."""
+    known = GIVEN | {path.stem for path in files} | {path.parent.name for path in files}
+    for path in files:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            for name in imported(node):
+                if name not in known and not importlib.util.find_spec(name):
+                    yield Finding(path, node.lineno, f"there is no module {name}",
+                                  "import one of the project, or add its package to scripts/setup")
+
+
 def check(options):
     """Run each tool over its files."""
     root, files = options.root, scripts(options.root)
@@ -56,6 +81,7 @@ def check(options):
         *lint(root, files["python"], ["pyflakes3"], "pyflakes3"),
         *lint(root, files["python"], ["pycodestyle", f"--max-line-length={LINE_LENGTH}"],
               "pycodestyle"),
+        *missing_modules(files["python"]),
     ]
     return report.Report(len(files["shell"]) + len(files["python"]), "scripts", findings)
 

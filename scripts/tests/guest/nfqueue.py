@@ -13,7 +13,7 @@ import socket
 import struct
 import sys
 
-from netdev_family import MESSAGE, attribute, attributes, messages
+from netlink_family import MESSAGE, attribute, attributes, messages
 
 NETLINK_NETFILTER = 12
 SUBSYSTEM = 3 << 8

@@ -51,7 +51,7 @@ def test_obs_tcpdump(bed):
 def profile(guest):
     """The symbols that perf names in the driver."""
     guest.sh("perf record -g -a -e cpu-clock -F 1000 -o /tmp/perf.data -- sleep 3 "
-             ">/tmp/perf.log 2>&1", timeout=60)
+             ">/tmp/perf.log 2>&1", timeout=120)
     text = guest.sh("perf report -i /tmp/perf.data --no-children -g none --sort dso,symbol --stdio "
                     "2>>/tmp/perf.log", timeout=120).stdout
     return re.findall(r"^ +[\d.]+% +\[sluice\] +\[k\] (\S+)", text, re.M)
@@ -61,7 +61,8 @@ def test_obs_perf(bed):
     """obs-perf: samples in the driver have the names of its functions."""
     server = bed.router.spawn(f"exec iperf3 -s -B {ROUTER_V4}")
     bed.router.sh("until ss -Hltn | grep -q :5201; do sleep 0.1; done")
-    client = bed.left.spawn(f"exec iperf3 -c {ROUTER_V4} -t 300")
+    # a flood leaves perf no time, which takes 20 s to begin and to end in an idle guest
+    client = bed.left.spawn(f"exec iperf3 -c {ROUTER_V4} -t 300 -b 20M")
     Growth(lambda: bed.left.link()["tx"]).wait("bytes", 1 << 20)
     names = wait_for(lambda: profile(bed.guest), lambda names: all(
         any(part in name for name in names) for part in EXPECTED), 60, "samples of both ways")

@@ -217,6 +217,35 @@ def test_guest_that_stops_answering_is_reported_and_ended():
     assert "said before the stop" in open(g.log.path, encoding="utf-8").read()
 
 
+class Dying(Guest):
+    """The kernel finds no first program in some boots, and dies."""
+
+    deaths = 0
+
+    def _command_line(self):
+        self.deaths -= 1
+        return super()._command_line() + (" rdinit=/none root=/none" if self.deaths >= 0 else "")
+
+
+def test_death_before_the_first_program_costs_a_boot_and_not_the_test():
+    g = Dying(driver=None)
+    g.deaths = 1
+    with pytest.warns(UserWarning, match="died before its first program") as warned, g:
+        assert g.sh("echo alive").stdout == "alive\n"
+    first = str(warned[0].message).rpartition(": ")[2]
+    assert "Kernel panic" in open(first, encoding="utf-8").read()
+    assert first != g.log.path
+
+
+def test_guest_that_dies_in_each_boot_is_reported():
+    g = Dying(driver=None)
+    g.deaths = 2
+    with pytest.warns(UserWarning), \
+            pytest.raises(GuestError, match="(?s)died before its first program.*Kernel panic"):
+        g.boot()
+    assert g.process.poll() is not None and g not in Guest.running
+
+
 # The ledger
 
 def balanced_counters():

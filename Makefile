@@ -8,8 +8,8 @@ PYTHON := /usr/bin/python3
 PYTEST := PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest
 # Files of tests; empty: all that the target is for.
 TESTS ?=
-# One of the NICs of scripts/models.py; empty: make test has a session for each that it is to try,
-# make stack takes one of each kind.
+# One of the NICs of scripts/models.py; empty: make test and make stack have a session for each
+# that they are to try.
 NIC ?=
 # The kernel of "make sanitize": kasan, kcsan or gcov.
 SANITIZER ?= kasan

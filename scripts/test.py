@@ -6,8 +6,8 @@ In emulated machines they take their time, so each test of the driver runs once 
 the sanitizer kernel, where everything takes three times as long, those of what a driver does when
 something is wrong, as memory changes hands then; on the distribution's the others.  make sanitize
 and make test NIC=e1000 run all of them on one.  With virtio-net run those that see most of its
-backend: frames of every length and programs with packed rings, the device's coming and going with
-split ones.
+backend: frames of every length and programs with packed rings, the device's coming and going and
+the suite of the networking stack with split ones.
 """
 import argparse
 import collections
@@ -21,8 +21,10 @@ import tempfile
 import models
 
 TESTS = pathlib.Path(__file__).resolve().parent / "tests"
-# The statement of where a packet got lost is a file of its own, which make test runs too.
-STACK = [TESTS / "stack", TESTS / "test_drops.py"]
+# What the stack does is asked of one NIC of each backend.
+SUITE = TESTS / "stack"
+# The statement of where a packet got lost is a file of the driver's tests.
+STACK = [SUITE, TESTS / "test_drops.py"]
 SANITIZED = ("kunit", "faults", "hostile", "removal", "xdp_sharing")
 # Of files that take too long there, what such a kernel shows more of; of the two formats of a ring
 # the one with more to get wrong.
@@ -40,10 +42,10 @@ def files(names):
     return [TESTS / f"test_{name}.py" for name in names]
 
 
-SESSIONS = [Session("distribution", "e1000", [TESTS], files(SANITIZED)),
+SESSIONS = [Session("distribution", "e1000", [TESTS, SUITE], files(SANITIZED)),
             Session("kasan", "e1000",
                     files(SANITIZED) + [TESTS / test for test in ALSO_SANITIZED]),
-            Session("distribution", "virtio", files(WITH_VIRTIO)),
+            Session("distribution", "virtio", files(WITH_VIRTIO) + [SUITE]),
             Session("distribution", "virtio-packed", files(WITH_PACKED))]
 STACK_SESSIONS = [Session("distribution", nic, STACK) for nic in ("e1000", "virtio")]
 

@@ -27,7 +27,7 @@ import warnings
 import initramfs
 import kernels
 import models
-from console import Console
+from console import Console, fault_of_the_emulator
 from kernels import PROJECT, cache_dir, distribution_kernel
 from qmp import Qmp
 from tap_namespace import Namespace
@@ -486,7 +486,9 @@ class Guest:
 
     def _post_mortem(self):
         stderr = read_text(self.stderr) if self.process else ""
-        return f"console log: {self.log.path}\n{self.log.tail(60)}\n{stderr}"
+        # The report tells it from a failure of what is tested; it may be longer ago than the tail.
+        fault = fault_of_the_emulator(self.log.text())
+        return f"console log: {self.log.path}\n{fault}\n{self.log.tail(60)}\n{stderr}"
 
     # Commands in the guest
 

@@ -17,6 +17,7 @@ pytest.register_assert_rewrite("device_access", "register_trace")
 import kernels  # noqa: E402
 import line_coverage  # noqa: E402
 import models  # noqa: E402
+from console import fault_of_the_emulator  # noqa: E402
 from guest import Guest, Nic  # noqa: E402
 
 # These ask nothing of the driver, or nothing that depends on the kernel: once is enough.
@@ -44,7 +45,8 @@ def pytest_addoption(parser):
     parser.addoption("--nic", default=DEFAULT_NIC, choices=models.NAMES,
                      help="run the tests of the driver with this NIC of scripts/models.py")
     parser.addoption("--tally", help="file with the counts of the sessions before this one, to "
-                     "which it adds its own: the last line says the sum")
+                     "which it adds its own: the last line says the sum.  Tests that the emulator "
+                     "has failed are not counted but named there, to be run once more")
     parser.addoption("--coverage", help="directory that gets what the guests of kernel gcov have "
                      "counted")
 
@@ -103,11 +105,14 @@ class Outcomes:
         self.status = {}
         self.reasons = []
         self.seconds = {}
+        self.accused = set()
 
     def record(self, report):
         self.seconds[report.nodeid] = self.seconds.get(report.nodeid, 0) + report.duration
         if report.failed:
             self.status[report.nodeid] = "failed"
+            if fault_of_the_emulator(report.longreprtext):
+                self.accused.add(report.nodeid)
         elif report.skipped:
             self.status[report.nodeid] = "skipped"
             self.reasons.append(f"{report.nodeid}: {report.longrepr[2]}")
@@ -119,18 +124,27 @@ class Outcomes:
 
 
 class Tally:
-    """The counts of several sessions of pytest, in a file if there is one."""
+    """The counts of several sessions of pytest, in a file if there is one.
+
+    again are the tests that ended by a fault of the emulator's.  A session that finds some is their
+    second try, in which whatever fails counts.
+    """
 
     def __init__(self, path):
         self.path = path and pathlib.Path(path)
         text = self.path.read_text(encoding="utf-8") if path and self.path.exists() else ""
         self.counts = json.loads(text) if text else {"passed": 0, "failed": 0}
+        self.again = self.counts.pop("again", [])
 
     def add(self, outcomes):
+        accused = outcomes.accused if self.path and not self.again else set()
         for status in self.counts:
             self.counts[status] += outcomes.count(status)
+        self.counts["failed"] -= len(accused)
+        self.again = sorted(accused)
         if self.path:
-            self.path.write_text(json.dumps(self.counts), encoding="utf-8")
+            self.path.write_text(json.dumps({**self.counts, "again": self.again}),
+                                 encoding="utf-8")
 
     def line(self):
         return ", ".join(f"{count} {status}" for status, count in self.counts.items())
@@ -180,11 +194,15 @@ class Report:
             session.exitstatus = 1
         if self.tally.counts["passed"] and session.exitstatus == NO_TESTS:
             session.exitstatus = 0
+        if self.tally.again and self.outcomes.count("failed") == len(self.tally.again):
+            session.exitstatus = 0
 
     def pytest_unconfigure(self, config):
         if config.option.collectonly or config.option.help:
             return
         say("")
+        for test in self.tally.again:
+            say(f"once more, as the emulator failed: {self.where}{test}")
         for reason in self.outcomes.reasons:
             say(f"skipped {self.where}{reason}")
         say(f"{self.where}{self.outcomes.count('skipped')} skipped, "

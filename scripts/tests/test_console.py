@@ -5,7 +5,7 @@ The texts are the kernel's own, shortened. No guest is needed.
 """
 import pytest
 
-from console import EXCERPT, Console
+from console import EXCERPT, Console, fault_of_the_emulator
 
 RULE = "=" * 66
 
@@ -140,3 +140,16 @@ def test_race_between_other_parts_of_the_kernel_is_no_complaint(tmp_path):
 def test_long_report_is_cut(tmp_path):
     text = REPORTS["KASAN"] + "\n" + "\n".join(f"line {n}" for n in range(200))
     assert len(console(tmp_path, text).complaint().splitlines()) == EXCERPT
+
+
+@pytest.mark.parametrize("said, accused", [
+    ("[   34.869698] Oops: int3: 0000 [#1] PREEMPT SMP NOPTI", True),
+    ("[    0.457133] RSP: 0000:ffffffffabe03d08 EFLAGS: 4140060a", True),
+    ("[    0.457133] RSP: 0018:ffffffffabe03d08 EFLAGS: 00010246\nEFLAGS: 0000000a", True),
+    ("[    0.457133] RSP: 0018:ffffffffabe03d08 EFLAGS: 00010244", True),
+    ("[    3.652458] RSP: 002b:00007fffffffe868 EFLAGS: 00000202 ORIG_RAX: 1", False),
+    ("[   34.876049] RSP: 0018:ff3a4112c0100c80 EFLAGS: 00250282\n[#1] Oops: 0002", False),
+    ("AssertionError: 1 == 2", False),
+])
+def test_fault_of_the_emulator_is_told_from_the_kernels(said, accused):
+    assert bool(fault_of_the_emulator(said)) == accused

@@ -5,6 +5,7 @@ The guest has no driver of ours loaded; the wire is tried with the in-tree e1000
 """
 import hashlib
 import importlib.util
+import json
 import os
 import pathlib
 import re
@@ -313,6 +314,43 @@ def test_report_counts_the_sessions_before_it(tmp_path):
     # no test on the second kernel is no failure, if there was one on the first
     assert [(done.stdout.splitlines()[-1], done.returncode) for done in said] == [
         ("1 passed, 0 failed", 0), ("1 passed, 0 failed", 0), ("2 passed, 1 failed", 1)]
+
+
+FAULT = "def test_a(): assert 0, 'Oops: int3'\ndef test_b(): {b}"
+
+
+@pytest.mark.parametrize("b, first, second, total", [
+    ("pass", 0, "def test_a(): pass", ("2 passed, 0 failed", 0)),
+    ("pass", 0, "def test_a(): assert 0, 'Oops: int3'", ("1 passed, 1 failed", 1)),
+    ("assert 0", 1, "def test_a(): pass", ("1 passed, 1 failed", 0)),
+])
+def test_what_the_emulator_failed_is_counted_when_it_has_run_again(tmp_path, b, first, second,
+                                                                   total):
+    tally = tmp_path / "tally"
+    done = report_of(tmp_path, FAULT.format(b=b), f"--tally={tally}")
+    assert re.search(r"^once more, .*: test_sample.py::test_a$", done.stdout, re.M)
+    assert done.returncode == first
+    assert json.loads(tally.read_text())["again"] == ["test_sample.py::test_a"]
+    done = report_of(tmp_path, second, f"--tally={tally}")
+    assert (done.stdout.splitlines()[-1], done.returncode) == total
+    assert json.loads(tally.read_text())["again"] == []
+
+
+def test_what_the_emulator_failed_is_a_failure_to_who_runs_one_session(tmp_path):
+    done = report_of(tmp_path, FAULT.format(b="pass"))
+    assert (done.stdout.splitlines()[-1], done.returncode) == ("1 passed, 1 failed", 1)
+
+
+@pytest.mark.parametrize("statuses, end", [((0, 0), 0), ((1, 0), 1), ((0, 1), 1)])
+def test_session_runs_again_what_the_emulator_failed(tmp_path, monkeypatch, statuses, end):
+    tally, runs, script = tmp_path / "tally", [], runner()
+    tally.write_text(json.dumps({"passed": 1, "failed": 0, "again": ["test_x.py::test_y[a b]"]}))
+    monkeypatch.setattr(script, "run", lambda session, tally: (
+        runs.append(session), statuses[len(runs) - 1])[1])
+    session = script.Session("kasan", "virtio", ["all"], ["some"])
+    assert script.run_to_the_end(session, tally) == end
+    assert runs == [session, script.Session("kasan", "virtio",
+                                            [script.TESTS / "test_x.py::test_y[a b]"], [])]
 
 
 def test_report_names_a_kernel_that_is_not_the_distributions(tmp_path):

@@ -48,6 +48,7 @@ int sluice_set_rxnfc(struct net_device *netdev, struct ethtool_rxnfc *info);
 /* devlink.c */
 int sluice_devlink_probe(struct sluice_nic *nic);
 void sluice_devlink_register(struct sluice_nic *nic);
+void sluice_devlink_resume(struct sluice_nic *nic);
 void sluice_devlink_unregister(struct sluice_nic *nic);
 void sluice_devlink_remove(struct sluice_nic *nic);
 

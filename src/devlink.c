@@ -214,6 +214,24 @@ static int sluice_reload_down(struct devlink *devlink, bool netns_change,
 	return err;
 }
 
+/* A reporter in error leaves the next fault to the administrator. */
+static void sluice_health_restore(struct sluice_nic *nic)
+{
+	int dir;
+
+	for (dir = 0; dir < SLUICE_DIRECTIONS; dir++)
+		devlink_health_reporter_state_update(nic->health.fault[dir].reporter,
+						     DEVLINK_HEALTH_REPORTER_STATE_HEALTHY);
+}
+
+/* The device works again, and not by what the reporters have done. */
+void sluice_devlink_resume(struct sluice_nic *nic)
+{
+	devl_lock(nic->health.devlink);
+	sluice_health_restore(nic);
+	devl_unlock(nic->health.devlink);
+}
+
 /* An interface that is down cannot be opened if its device does not come back. */
 static int sluice_reload_closed(struct sluice_nic *nic)
 {
@@ -231,7 +249,7 @@ static int sluice_reload_up(struct devlink *devlink,
 {
 	struct sluice_devlink *priv = devlink_priv(devlink);
 	struct sluice_nic *nic = priv->nic;
-	int err, dir;
+	int err;
 
 	*performed = BIT(DEVLINK_RELOAD_ACTION_DRIVER_REINIT);
 	err = priv->rings.n ? sluice_reset_and_up(nic, &priv->rings) :
@@ -242,9 +260,7 @@ static int sluice_reload_up(struct devlink *devlink,
 				   "the device does not answer after its reset; unbind and bind it to retry");
 		return err;
 	}
-	for (dir = 0; dir < SLUICE_DIRECTIONS; dir++)
-		devlink_health_reporter_state_update(nic->health.fault[dir].reporter,
-						     DEVLINK_HEALTH_REPORTER_STATE_HEALTHY);
+	sluice_health_restore(nic);
 	return 0;
 }
 

@@ -248,6 +248,8 @@ static int sluice_resume(struct device *dev)
 	rtnl_lock();
 	err = nic->board->ops->reset(nic) ?: sluice_continue(nic);
 	rtnl_unlock();
+	if (!err)
+		sluice_devlink_resume(nic);
 	return err;
 }
 
@@ -292,12 +294,16 @@ static pci_ers_result_t sluice_slot_reset(struct pci_dev *pdev)
 static void sluice_error_resume(struct pci_dev *pdev)
 {
 	struct sluice_nic *nic = pci_get_drvdata(pdev);
+	int err;
 
 	rtnl_lock();
-	if (sluice_continue(nic))
+	err = sluice_continue(nic);
+	rtnl_unlock();
+	if (err)
 		netdev_err(nic->netdev,
 			   "cannot open again after a PCI error; unbind and bind the device to retry\n");
-	rtnl_unlock();
+	else
+		sluice_devlink_resume(nic);
 }
 
 static const struct pci_error_handlers sluice_error_handlers = {

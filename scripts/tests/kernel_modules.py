@@ -20,6 +20,12 @@ def build(name, kernel):
         return pathlib.Path(work, f"{name}.ko").read_bytes()
 
 
+def pci_error(guest, options="", timeout=60):
+    """Take the driver of the first NIC through its handlers of PCI errors."""
+    guest.sh(f"insmod {install(guest, 'pci_error')} address={guest.pci(0)} {options} && "
+             "rmmod pci_error || { dmesg | tail; false; }", timeout=timeout)
+
+
 def install(guest, name):
     """Put a test module where the guest sees it; its path."""
     path = pathlib.Path(guest.run_dir, f"{name}.ko")

@@ -8,11 +8,11 @@ calls the handlers where there is neither.
 """
 import pytest
 
-import kernel_modules
 from configuration import Configured
 from counters import wait_for
 from floods import BothWays
 from guest import Guest, Nic
+from kernel_modules import pci_error
 from ledger import ledger_of_all
 from xdp import Port
 
@@ -20,19 +20,6 @@ ROUNDS = 20
 # The error itself, and that the kernel says so, is what the tests want.
 RECOVERED = "AER: device recovery successful"
 NOT_RECOVERED = "AER: device recovery failed"
-
-
-def handlers(guest, options="", timeout=60):
-    """Take the NIC's driver through its error handlers."""
-    module = kernel_modules.install(guest, "pci_error")
-    guest.sh(f"insmod {module} address={guest.pci(0)} {options} && rmmod pci_error || "
-             "{ dmesg | tail; false; }", timeout=timeout)
-
-
-def rebind(guest, i=0):
-    guest.sh(f"cd /sys/bus/pci/drivers/sluice; echo {guest.pci(i)} >unbind; "
-             f"echo {guest.pci(i)} >bind")
-    guest.wait_interfaces()
 
 
 def assert_carries(guest, i=0):
@@ -54,7 +41,7 @@ def test_recovery_keeps_the_configuration(guest):
     configured = Configured(guest, 0)
     with BothWays(guest, 0, configured.port.mac) as floods:
         floods.wait_flowing()
-        handlers(guest, f"rounds={ROUNDS} pause_ms=200")
+        pci_error(guest, f"rounds={ROUNDS} pause_ms=200")
         floods.wait_flowing()
     ledger_of_all(guest)
     configured.assert_kept()
@@ -63,7 +50,7 @@ def test_recovery_keeps_the_configuration(guest):
 
 def test_recovery_of_an_interface_that_is_down(guest):
     """Down: recovery leaves it down, and it comes up afterwards."""
-    handlers(guest, f"rounds={ROUNDS}")
+    pci_error(guest, f"rounds={ROUNDS}")
     assert "state DOWN" in guest.sh(f"ip link show {guest.ifname(0)}").stdout
     assert_carries(guest)
 
@@ -75,7 +62,7 @@ def test_permanent_failure_ends_without_a_hang(guest, how):
     Port(guest, 0)
     with BothWays(guest, 0) as floods:
         floods.wait_flowing()
-        handlers(guest, "permanent=1")
+        pci_error(guest, "permanent=1")
         assert "No such device" in guest.sh(f"ethtool {dev} 2>&1", check=False).stdout
         if how == "down first":
             guest.sh(f"ip link set {dev} down", timeout=10)

@@ -6,6 +6,7 @@ is closed. Real hardware returns ones: a shared memory device full of ones, read
 where the NIC's registers were, does the same.
 """
 import contextlib
+import json
 import re
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from counters import wait_for
 from floods import BothWays
 from guest import Guest, GuestError, Nic
+from kernel_modules import pci_error
 from ledger import ledger_of_all
 from xdp import Port
 
@@ -221,6 +223,24 @@ def test_hang_of_a_device_of_ones_is_given_up(guest):
             unbind(guest, dev)
         bind(guest)
     assert guest.console().count("giving it up") == 1
+
+
+def reporter_states(guest, address):
+    shown = json.loads(guest.sh(f"devlink -j health show").stdout)
+    return [reporter["state"] for reporter in shown["health"][f"pci/{address}"]]
+
+
+def test_device_that_was_given_up_is_taken_back(guest):
+    """Recovered by PCI after its reset had failed: frames flow, and devlink mends its next fault."""
+    address = guest.pci(0)
+    guest.expect_console(WATCHDOG)
+    with BothWays(guest, 0) as floods:
+        with reads_of_ones(guest, address):
+            wait_for(lambda: reporter_states(guest, address), lambda states: "error" in states, 40,
+                     "a recovery that fails")
+        pci_error(guest)
+        floods.wait_flowing()
+    assert reporter_states(guest, address) == ["healthy", "healthy"]
 
 
 def test_reload_of_a_device_of_ones_fails_by_a_sentence(guest):

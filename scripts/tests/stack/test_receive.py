@@ -374,10 +374,14 @@ def send_while_held(bed, wire, frame, count):
 def test_rx_missed(bed, jumbo, wire):
     """rx-missed: jumbo frames beyond the ring are counted by name, one by one, and are in none."""
     count = 80
-    now = send_while_held(bed, wire, frame_to(bed.guest, WIRE, JUMBO + 14), count)
+    # Also who sends is polled for: what the stack has to say at a bad moment empties the ring.
+    for _ in range(3):
+        now = send_while_held(bed, wire, frame_to(bed.guest, WIRE, JUMBO + 14), count)
+        assert now["frames"] + now["missed"] == count
+        assert now["missed"] == now["dev_missed"] == now["dev_no_buffer"] == now["driver"]
+        if now["missed"]:
+            break
     assert 0 < now["missed"] < count
-    assert now["frames"] + now["missed"] == count
-    assert now["missed"] == now["dev_missed"] == now["dev_no_buffer"] == now["driver"]
 
 
 def test_rx_missed_never_for_one_buffer(bed, jumbo, wire):

@@ -226,12 +226,12 @@ def test_hang_of_a_device_of_ones_is_given_up(guest):
 
 
 def reporter_states(guest, address):
-    shown = json.loads(guest.sh(f"devlink -j health show").stdout)
+    shown = json.loads(guest.sh("devlink -j health show").stdout)
     return [reporter["state"] for reporter in shown["health"][f"pci/{address}"]]
 
 
 def test_device_that_was_given_up_is_taken_back(guest):
-    """Recovered by PCI after its reset had failed: frames flow, and devlink mends its next fault."""
+    """Recovered by PCI after its reset had failed: frames flow, devlink mends its next fault."""
     address = guest.pci(0)
     guest.expect_console(WATCHDOG)
     with BothWays(guest, 0) as floods:

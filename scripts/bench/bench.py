@@ -23,7 +23,7 @@ import resets  # noqa: E402
 import tables  # noqa: E402
 import tcp  # noqa: E402
 import vhost  # noqa: E402
-from guest import make_run_dir  # noqa: E402
+from guest import GuestError, make_run_dir  # noqa: E402
 from record import Record  # noqa: E402
 from targets import NOT_CLEARED, STOCK, VHOST  # noqa: E402
 
@@ -93,10 +93,16 @@ IN_QUICK = PARTS[:3]
 
 
 def run(options, record):
-    plan = QUICK if options.quick else FULL
+    """How many parts have failed; what they had measured, and the other parts, are kept."""
+    plan, failed = QUICK if options.quick else FULL, 0
     for part in options.part or (IN_QUICK if options.quick else PARTS):
         for nic in options.nic or NICS:
-            RUN[part](record, nic, plan)
+            try:
+                RUN[part](record, nic, plan)
+            except GuestError as error:
+                failed += 1
+                record.said(f"{nic}, {part}: FAILED, not all of it is measured: {error}")
+    return failed
 
 
 def save(options, record):
@@ -130,11 +136,11 @@ def arguments():
 
 def main():
     options, record = arguments(), Record()
-    run(options, record)
+    failed = run(options, record)
     print()
     print(tables.text(record.samples))
     record.said(f"the numbers, and where the instructions go: {save(options, record)}")
-    return 0
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

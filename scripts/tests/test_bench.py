@@ -12,12 +12,14 @@ BENCH = Path(__file__).resolve().parents[1] / "bench"
 sys.path.insert(0, str(BENCH))
 
 import accesses  # noqa: E402
+import bench  # noqa: E402
 import device_trace  # noqa: E402
 import instructions  # noqa: E402
 import models  # noqa: E402
 import resets  # noqa: E402
 import tables  # noqa: E402
 import targets  # noqa: E402
+from guest import GuestError  # noqa: E402
 from ratios import DPDK, IN_TREE, SLUICE, Sample, Target, percentile, rows, spread, verdict \
     # noqa: E402
 
@@ -213,3 +215,23 @@ def test_table_says_ratio_spread_and_verdict():
     line = next(line for line in text.splitlines() if QUANTITY in line)
     assert line.split()[4:] == ["in-tree", "1,000", "1,250", "1.25x", "1.10-1.30", ">=", "1.2x",
                                 "met"]
+
+
+def test_part_that_fails_costs_no_other_part(monkeypatch, capsys):
+    """What has been measured in half an hour is kept, and the exit status says that some is not."""
+    def fails(record, nic, _plan):
+        record.of(nic).add("before", IN_TREE, 0, 1.0)
+        raise GuestError("no end after 60 s")
+
+    def works(record, nic, _plan):
+        record.of(nic).add("after", IN_TREE, 0, 2.0)
+    monkeypatch.setattr(bench, "RUN", {"tcp": fails, "memory": works})
+    monkeypatch.setattr(sys, "argv", "bench --nic e1000 --part tcp --part memory".split())
+    kept = []
+    monkeypatch.setattr(bench, "save", lambda options, record: kept.extend(record.samples))
+    assert bench.main() == 1
+    assert [sample.quantity for sample in kept] == ["before", "after"]
+    assert "e1000, tcp: FAILED, not all of it is measured: no end after 60 s" in \
+        capsys.readouterr().out
+    monkeypatch.setattr(bench, "RUN", {"tcp": works, "memory": works})
+    assert bench.main() == 0

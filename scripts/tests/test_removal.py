@@ -6,12 +6,12 @@ is closed. Real hardware returns ones: a shared memory device full of ones, read
 where the NIC's registers were, does the same.
 """
 import contextlib
-import json
 import re
 
 import pytest
 
 from counters import wait_for
+from devlink import REPORTERS, health
 from floods import BothWays
 from guest import Guest, GuestError, Nic
 from kernel_modules import pci_error
@@ -225,9 +225,8 @@ def test_hang_of_a_device_of_ones_is_given_up(guest):
     assert guest.console().count("giving it up") == 1
 
 
-def reporter_states(guest, address):
-    shown = json.loads(guest.sh("devlink -j health show").stdout)
-    return [reporter["state"] for reporter in shown["health"][f"pci/{address}"]]
+def reporter_states(guest):
+    return [health(guest, 0, reporter)["state"] for reporter in REPORTERS]
 
 
 def test_device_that_was_given_up_is_taken_back(guest):
@@ -236,11 +235,11 @@ def test_device_that_was_given_up_is_taken_back(guest):
     guest.expect_console(WATCHDOG)
     with BothWays(guest, 0) as floods:
         with reads_of_ones(guest, address):
-            wait_for(lambda: reporter_states(guest, address), lambda states: "error" in states, 40,
+            wait_for(lambda: reporter_states(guest), lambda states: "error" in states, 40,
                      "a recovery that fails")
         pci_error(guest)
         floods.wait_flowing()
-    assert reporter_states(guest, address) == ["healthy", "healthy"]
+    assert reporter_states(guest) == ["healthy", "healthy"]
 
 
 def test_reload_of_a_device_of_ones_fails_by_a_sentence(guest):

@@ -8,7 +8,6 @@ driver does wrong, which QEMU's bears in silence.
 import contextlib
 import dataclasses
 import hashlib
-import json
 import os
 import shutil
 import time
@@ -19,6 +18,7 @@ import frames
 import pktgen
 import taps
 from counters import Growth, wait_for
+from devlink import REPORTERS, health
 from drivers import assert_ledgers, sluice_only
 from guest import Guest
 from topology import HOST_MAC, bring_up, wait_carrier
@@ -327,20 +327,14 @@ def test_driver_bears_a_device_that_lies(bench):
 
 # What the administrator sees of it
 
-REPORTERS = ("rx", "tx")
+def tell(bench, action, reporter, words=""):
+    """devlink health ACTION of a reporter of the NIC."""
+    return health(bench.guest, NIC, reporter, action, words)
 
 
-def devlink(bench, action, reporter, words=""):
-    """devlink health ACTION of a reporter of the NIC, as JSON if there is any."""
-    handle = f"pci/{bench.guest.pci(NIC)}"
-    text = bench.guest.sh(f"devlink -j health {action} {handle} reporter {reporter} {words}").stdout
-    return json.loads(text) if text.strip() else None
-
-
-def health(bench):
+def states(bench):
     """What the reporters say of themselves, by their names."""
-    handle = f"pci/{bench.guest.pci(NIC)}"
-    return {name: devlink(bench, "show", name)["health"][handle][0] for name in REPORTERS}
+    return {name: tell(bench, "show", name) for name in REPORTERS}
 
 
 def total(state, count):
@@ -356,25 +350,25 @@ def lie_until(bench, condition, what):
     """Only lies that break a ring, until the reporters say something; then honest again."""
     with sending(bench):
         bench.backend.lie(1_000_000, 1)
-        state = wait_for(lambda: health(bench), condition, 60, what)
+        state = wait_for(lambda: states(bench), condition, 60, what)
         bench.backend.honest()
     return state
 
 
 def test_lies_are_reported_and_recovered_from(bench):
     """devlink's reporters count each broken ring and each recovery, and show where rings stand."""
-    before = total(health(bench), "error")
+    before = total(states(bench), "error")
     lie_until(bench, lambda now: total(now, "error") > before + 2, "errors to be reported")
-    after = wait_for(lambda: health(bench),
+    after = wait_for(lambda: states(bench),
                      lambda now: total(now, "error") == total(now, "recover"), 20,
                      "the last recovery")
     assert not in_error(after)
     restart(bench)
     for name in REPORTERS:
-        ring = devlink(bench, "diagnose", name)["vectors"][0]
+        ring = tell(bench, "diagnose", name)["vectors"][0]
         assert ring[f"{name}_size"] == 256 and not ring[f"{name}_broken"]
-        assert devlink(bench, "dump show", name)["vectors"]
-        devlink(bench, "dump clear", name)
+        assert tell(bench, "dump show", name)["vectors"]
+        tell(bench, "dump clear", name)
     assert_exact_both_ways(bench, 1000)
 
 
@@ -383,19 +377,19 @@ def test_recovery_by_hand(bench):
     # a ring that is left broken is one that hangs, if the test takes long to look at it
     bench.guest.expect_console("NETDEV WATCHDOG")
     for name in REPORTERS:
-        devlink(bench, "set", name, "auto_recover false")
-    before = total(health(bench), "recover")
+        tell(bench, "set", name, "auto_recover false")
+    before = total(states(bench), "recover")
     lie_until(bench, in_error, "a broken ring")
-    state = health(bench)
+    state = states(bench)
     assert total(state, "recover") == before
     for name in in_error(state):
-        assert devlink(bench, "diagnose", name)["vectors"][0][f"{name}_broken"]
+        assert tell(bench, "diagnose", name)["vectors"][0][f"{name}_broken"]
     for name in in_error(state):
-        devlink(bench, "recover", name)
-    state = health(bench)
+        tell(bench, "recover", name)
+    state = states(bench)
     assert not in_error(state) and total(state, "recover") > before
     for name in REPORTERS:
-        devlink(bench, "set", name, "auto_recover true")
+        tell(bench, "set", name, "auto_recover true")
     restart(bench)
     assert_exact_both_ways(bench, 1000)
 

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """nl-devlink: what devlink says of a NIC, its health reporters, and the reload of its driver."""
 import contextlib
-import json
 import re
 
 import pytest
@@ -9,13 +8,13 @@ import pytest
 from configuration import Configured
 from counters import Growth, wait_for
 from datagrams import PORT, Receiver, exchange, send, start_sending
+from devlink import REPORTERS, devlink, handle, health
 from drivers import assert_ledgers, sluice_only
 from floods import BothWays, GuestFlood
 from guest import Guest, Nic
 from hosts import LEFT, ROUTER_V4, WIRE
 from topology import HOST_V4
 
-REPORTERS = ("rx", "tx")
 RECEIVE = {"vector", "rx_size", "rx_head", "rx_unshown", "rx_broken"}
 TRANSMIT = {"vector", "tx_size", "tx_head", "tx_in_ring", "tx_broken"}
 RELOADS = 5
@@ -27,23 +26,6 @@ FULL, WATCHDOG = 250, 60
 REFUSED = "a reload does not change the namespace; move the interface with ip link"
 
 pytestmark = sluice_only
-
-
-def handle(guest, i):
-    """What devlink calls a NIC; its instance stays in the guest's first namespace."""
-    return f"pci/{guest.pci(i)}"
-
-
-def devlink(guest, words, **options):
-    """devlink's answer, from its JSON if there is any."""
-    text = guest.sh(f"devlink -j {words}", **options).stdout
-    return json.loads(text) if text.strip() else None
-
-
-def health(guest, i, reporter, action="show", words=""):
-    """devlink health ACTION of one reporter of a NIC."""
-    found = devlink(guest, f"health {action} {handle(guest, i)} reporter {reporter} {words}")
-    return found["health"][handle(guest, i)][0] if action == "show" else found
 
 
 def errors(guest, i):

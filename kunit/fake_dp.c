@@ -121,6 +121,11 @@ static __always_inline bool fake_tx_kick(struct sluice_txq *q)
 	return true;
 }
 
+static __always_inline bool fake_tx_awake(struct sluice_txq *q)
+{
+	return fake_hw(q->vec->nic)->awake;
+}
+
 static __always_inline bool fake_tx_done(struct sluice_txq *q, u32 first,
 					 u32 last)
 {
@@ -166,6 +171,7 @@ static const struct sluice_dp fake_dp = {
 	.tx_ctx		= fake_tx_ctx,
 	.tx_put		= fake_tx_put,
 	.tx_kick	= fake_tx_kick,
+	.tx_awake	= fake_tx_awake,
 	.tx_done	= fake_tx_done,
 	.tx_arm		= fake_tx_arm,
 	.rx_arm		= fake_rx_arm,

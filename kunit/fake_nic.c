@@ -215,6 +215,20 @@ int fake_poll(struct fake_nic *fake, int budget)
 	return done;
 }
 
+/**
+ * fake_timeout() - the kernel's watchdog finds the queue stopped for too long
+ * @fake: the NIC
+ *
+ * Returns when the reset has ended that may follow.
+ */
+void fake_timeout(struct fake_nic *fake)
+{
+	local_bh_disable();
+	fake->netdev->netdev_ops->ndo_tx_timeout(fake->netdev, 0);
+	local_bh_enable();
+	flush_delayed_work(&fake->nic->health.work);
+}
+
 /* A frame behind so many bytes, which are not zero. */
 struct sk_buff *fake_skb_behind(struct fake_nic *fake, u32 room, u32 len)
 {

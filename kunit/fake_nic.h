@@ -44,6 +44,7 @@
  * @arms: how often
  * @spends: of the next of them, so many are spent at once: the device sends two
  *	frames as it is asked, and asks to be asked again
+ * @awake: look for frames without a doorbell
  * @eager: send within the write of the tail register, as QEMU's e1000 does
  * @link_up: state of the wire
  * @rx_kicks: writes of the receive tail
@@ -72,6 +73,7 @@ struct fake_hw {
 	bool tx_armed;
 	u32 arms;
 	u32 spends;
+	bool awake;
 	bool eager;
 	bool link_up;
 	u32 rx_kicks;
@@ -192,6 +194,7 @@ void fake_close(struct fake_nic *fake);
 int fake_set_mtu(struct fake_nic *fake, int mtu);
 void fake_interrupt(struct fake_nic *fake);
 int fake_poll(struct fake_nic *fake, int budget);
+void fake_timeout(struct fake_nic *fake);
 struct sk_buff *fake_skb_behind(struct fake_nic *fake, u32 room, u32 len);
 struct sk_buff *fake_skb(struct fake_nic *fake, u32 len);
 void fake_add_frag(struct fake_nic *fake, struct sk_buff *skb, u32 offset,

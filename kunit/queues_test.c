@@ -368,14 +368,6 @@ static void queues_close_busy_test(struct kunit *test)
 	fake_open(fake);
 }
 
-static void queues_hang(struct fake_nic *fake)
-{
-	local_bh_disable();
-	fake->netdev->netdev_ops->ndo_tx_timeout(fake->netdev, 0);
-	local_bh_enable();
-	flush_delayed_work(&fake->nic->health.work);
-}
-
 /* A reset keeps rings and counters, and needs no memory. */
 static void queues_reset_test(struct kunit *test)
 {
@@ -386,7 +378,7 @@ static void queues_reset_test(struct kunit *test)
 
 	queues_expect_alive(fake);
 	fake_fault_arm(fault, U32_MAX);
-	queues_hang(fake);
+	fake_timeout(fake);
 	KUNIT_EXPECT_EQ(test, fault->calls, 0);
 	fake_fault_arm(fault, 0);
 	KUNIT_EXPECT_PTR_EQ(test, fake_rxq(fake), rx);
@@ -418,13 +410,13 @@ static void queues_reset_received_test(struct kunit *test)
 		queues_give(fake, 0);
 		fake_interrupt(fake);
 		queues_give(fake, i ? 0 : SLUICE_RX_EOP);
-		queues_hang(fake);
+		fake_timeout(fake);
 		KUNIT_EXPECT_EQ(test, fake_rx_count(fake, SLUICE_RX_RESET_DROP), 1);
 		KUNIT_EXPECT_EQ(test, fake_rx_count(fake, SLUICE_RX_FRAMES), 1);
 	}
 	while (fake_rx_room(fake->hw))
 		queues_give(fake, SLUICE_RX_EOP);
-	queues_hang(fake);
+	fake_timeout(fake);
 	KUNIT_EXPECT_EQ(test, fake_rx_count(fake, SLUICE_RX_RESET_DROP),
 			1 + QUEUES_SIZE - 1);
 	queues_expect_alive(fake);
@@ -436,7 +428,7 @@ static void queues_reset_fail_test(struct kunit *test)
 	struct fake_nic *fake = test->priv;
 
 	fake->hw->fail_reset = true;
-	queues_hang(fake);
+	fake_timeout(fake);
 	KUNIT_EXPECT_FALSE(test, netif_device_present(fake->netdev));
 	KUNIT_EXPECT_FALSE(test, netif_carrier_ok(fake->netdev));
 	queues_expect_silent(fake);

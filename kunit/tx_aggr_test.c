@@ -197,6 +197,46 @@ static void aggr_timer_arms_test(struct kunit *test)
 	aggr_expect_sent(fake, AGGR_ALONE + 1, AGGR_ALONE + 1);
 }
 
+/* While the timer runs nobody asks to be told, but who has stopped the queue. */
+static void aggr_watched_test(struct kunit *test)
+{
+	struct fake_nic *fake = test->priv;
+
+	aggr_begin(fake);
+	fake->hw->eager = false;
+	aggr_send(fake, AGGR_FRAMES);
+	KUNIT_EXPECT_EQ(test, fake->hw->tx_kicks, AGGR_ALONE + 1);
+	KUNIT_EXPECT_FALSE(test, fake->hw->tx_armed);
+	aggr_limit(fake, AGGR_FRAMES * AGGR_LEN);
+	aggr_send(fake, 1);
+	KUNIT_EXPECT_EQ(test, fake->hw->tx_kicks, AGGR_ALONE + 2);
+	KUNIT_EXPECT_TRUE(test, fake->hw->tx_armed);
+	KUNIT_EXPECT_EQ(test, fake_send(fake->hw, U32_MAX), AGGR_FRAMES + 1);
+	fake_interrupt(fake);
+	aggr_expect_sent(fake, AGGR_ALONE + 2, AGGR_ALONE + AGGR_FRAMES + 1);
+}
+
+/* A device that looks by itself gets each frame as it comes, and the timer looks for
+ * what it has sent.
+ */
+static void aggr_awake_test(struct kunit *test)
+{
+	struct fake_nic *fake = test->priv;
+
+	aggr_begin(fake);
+	fake->hw->awake = true;
+	aggr_send(fake, 5);
+	aggr_expect_sent(fake, AGGR_ALONE + 5, AGGR_ALONE + 5);
+	KUNIT_EXPECT_TRUE(test, hrtimer_is_queued(&fake->nic->vec[0]->tx_timer));
+	fake->hw->eager = false;
+	aggr_send(fake, 1);
+	KUNIT_EXPECT_FALSE(test, fake->hw->tx_armed);
+	fake->hw->eager = true;
+	fake->hw->awake = false;
+	aggr_send(fake, 5);
+	KUNIT_EXPECT_EQ(test, fake->hw->tx_kicks, AGGR_ALONE + 6);
+}
+
 /* Frames wait, and one that would have rung is lost. */
 static void aggr_error_test(struct kunit *test)
 {
@@ -307,15 +347,14 @@ static void aggr_hang_test(struct kunit *test)
 	struct fake_nic *fake = test->priv;
 
 	aggr_begin(fake);
+	fake->hw->eager = false;
 	aggr_send(fake, 5);
-	local_bh_disable();
-	fake->netdev->netdev_ops->ndo_tx_timeout(fake->netdev, 0);
-	local_bh_enable();
-	flush_delayed_work(&fake->nic->health.work);
+	fake_timeout(fake);
 	KUNIT_EXPECT_EQ(test, fake_tx_count(fake, SLUICE_TX_RESET_DROP), 5);
 	KUNIT_EXPECT_FALSE(test, hrtimer_active(&fake->nic->vec[0]->tx_timer));
+	fake->hw->eager = true;
 	aggr_send(fake, 1);
-	aggr_expect_sent(fake, AGGR_ALONE + 1, AGGR_ALONE + 1);
+	aggr_expect_sent(fake, AGGR_ALONE + 2, AGGR_ALONE + 1);
 }
 
 static void aggr_transmit_raw(struct fake_nic *fake, struct sk_buff *skb)
@@ -454,6 +493,8 @@ static struct kunit_case aggr_cases[] = {
 	KUNIT_CASE(aggr_off_test),
 	KUNIT_CASE_SLOW(aggr_timer_test),
 	KUNIT_CASE_SLOW(aggr_timer_arms_test),
+	KUNIT_CASE(aggr_watched_test),
+	KUNIT_CASE(aggr_awake_test),
 	KUNIT_CASE(aggr_error_test),
 	KUNIT_CASE(aggr_more_test),
 	KUNIT_CASE(aggr_bql_test),

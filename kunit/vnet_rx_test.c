@@ -142,10 +142,7 @@ static void vrx_reset_test(struct kunit *test)
 	fake_virtio_expect_frame(fake, fake_data(test, len), len);
 	for (i = 0; i < 5; i++)
 		fake_virtio_receive(fake, fake_data(test, len), len);
-	local_bh_disable();
-	fake->netdev->netdev_ops->ndo_tx_timeout(fake->netdev, 0);
-	local_bh_enable();
-	flush_delayed_work(&fake->nic->health.work);
+	fake_timeout(fake);
 	KUNIT_EXPECT_EQ(test, fake_rx_count(fake, SLUICE_RX_FRAMES), 6);
 	KUNIT_EXPECT_EQ(test, fake_rx_count(fake, SLUICE_RX_RESET_DROP), 5);
 	fake_virtio_expect_alive(fake);

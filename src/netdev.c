@@ -148,23 +148,35 @@ int sluice_reset(struct sluice_nic *nic)
 	return sluice_reset_and_up(nic, &rings);
 }
 
+/* Some devices are asked to tell when most is sent: one that has sent some is slow,
+ * and a reset would lose the rest.
+ */
+static bool sluice_tx_hangs(struct sluice_txq *q)
+{
+	struct sluice_vector *v = q->vec;
+	u32 head = q->head;
+
+	sluice_tx_stats_add(q->stats, SLUICE_TX_TIMEOUTS, 1);
+	v->nic->engine->tx_flush(q);
+	netdev_warn(v->nic->netdev, "tx%u %s: head %u, tail %u, %u of %u descriptors used\n",
+		    v->index, q->head == head ? "hangs" : "is slow",
+		    q->head & q->mask, q->tail & q->mask, sluice_txq_pending(q),
+		    q->mask + 1);
+	return q->head == head;
+}
+
 /* The watchdog has frozen the queues, which holds back the stack but not XDP. */
 void sluice_tx_timeout(struct net_device *netdev, unsigned int txq)
 {
 	struct sluice_nic *nic = netdev_priv(netdev);
 	struct sluice_vector *v = nic->vec[txq];
-	struct sluice_txq *q;
+	bool hangs = false;
 
 	__netif_tx_lock(v->nq, smp_processor_id());
-	q = v->tx_open ? v->tx : NULL;
-	if (q) {
-		sluice_tx_stats_add(q->stats, SLUICE_TX_TIMEOUTS, 1);
-		netdev_warn(netdev, "tx%u hangs: head %u, tail %u, %u of %u descriptors used\n",
-			    txq, q->head & q->mask, q->tail & q->mask,
-			    sluice_txq_pending(q), q->mask + 1);
-	}
+	if (v->tx_open)
+		hangs = sluice_tx_hangs(v->tx);
 	__netif_tx_unlock(v->nq);
-	if (q)
+	if (hangs)
 		sluice_queue_broken(v, SLUICE_TX, "it hangs");
 }
 EXPORT_SYMBOL_IF_KUNIT(sluice_tx_timeout);

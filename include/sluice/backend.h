@@ -62,6 +62,8 @@ struct devlink_health_reporter;
  * @tx_put: fill the descriptor at an index with one piece
  * @tx_kick: hand over all descriptors up to tail; true if that was a register
  *	access
+ * @tx_awake: does the device look at the ring without a doorbell, as far as one can
+ *	tell before it is shown what is queued? NULL if none does
  * @tx_done: has the device sent the frame that has these descriptors, first and
  *	last? With dma_rmb() before true
  * @tx_arm: ask for a completion interrupt; true if the request stays, else it is
@@ -100,6 +102,7 @@ struct sluice_dp {
 	void (*tx_put)(struct sluice_txq *q, u32 index, dma_addr_t dma, u32 len,
 		       const struct sluice_tx_offload *o);
 	bool (*tx_kick)(struct sluice_txq *q);
+	bool (*tx_awake)(struct sluice_txq *q);
 	bool (*tx_done)(struct sluice_txq *q, u32 first, u32 last);
 	bool (*tx_arm)(struct sluice_txq *q);
 	void (*rx_arm)(struct sluice_rxq *q);

@@ -380,7 +380,7 @@ struct sluice_tx_done {
  * sluice_tx_free() - give a frame back to its owner
  * @slot: its first slot
  * @done: counted here
- * @budget: NAPI's, 0 outside of NAPI
+ * @budget: NAPI's; 0 where skbs may not be freed as NAPI does
  * Context: tx lock, BH off.
  */
 static __always_inline void sluice_tx_free(struct sluice_tx_slot *slot,
@@ -424,7 +424,7 @@ static __always_inline void sluice_tx_wake(struct sluice_txq *q)
  * sluice_tx_clean() - release what the device has sent
  * @dp: descriptor format
  * @q: the ring
- * @budget: NAPI's, 0 outside of NAPI
+ * @budget: NAPI's; 0 where skbs may not be freed as NAPI does
  *
  * Netpoll comes from any context, but XDP frames may be freed with BH off only:
  * they wait for NAPI, and what is behind them too.
@@ -465,10 +465,25 @@ static __always_inline bool sluice_tx_clean(const struct sluice_dp *dp,
 }
 
 /**
+ * sluice_tx_is_watched() - will somebody look for completions soon anyway?
+ * @q: the ring
+ *
+ * The timer of shared doorbells does, and then asks to be told of what is left:
+ * a stream is spared an interrupt for every few frames.
+ * Context: tx lock.
+ * Return: true if so, and no frame waits for room.
+ */
+static __always_inline bool sluice_tx_is_watched(const struct sluice_txq *q)
+{
+	return hrtimer_is_queued(&q->vec->tx_timer) &&
+	       !netif_xmit_stopped(q->nq);
+}
+
+/**
  * sluice_tx_reap() - clean, and ask to be told of what is still under way
  * @dp: descriptor format
  * @q: the ring
- * @budget: NAPI's, 0 outside of NAPI
+ * @budget: NAPI's; 0 where skbs may not be freed as NAPI does
  *
  * An emulated device has often sent everything by the time the doorbell's
  * register write returns (QEMU's e1000 always has): the frames are free without
@@ -481,7 +496,8 @@ static __always_inline void sluice_tx_reap(const struct sluice_dp *dp,
 {
 	sluice_tx_clean(dp, q, budget);
 	do {
-		if (likely(q->head == q->kicked) || q->armed)
+		if (likely(q->head == q->kicked) || q->armed ||
+		    sluice_tx_is_watched(q))
 			return;
 		q->armed = dp->tx_arm(q);
 		/* What was sent before the request may raise no interrupt, and
@@ -500,7 +516,10 @@ static __always_inline void sluice_tx_flush(const struct sluice_dp *dp,
 					    struct sluice_txq *q)
 {
 	sluice_tx_doorbell(dp, q);
-	sluice_tx_reap(dp, q, 0);
+	/* As NAPI frees them, many at a time: this CPU's store of skbs is safe
+	 * with BH off, but not from netpoll, which has interrupts off too.
+	 */
+	sluice_tx_reap(dp, q, !irqs_disabled());
 }
 
 /**
@@ -605,6 +624,7 @@ static __always_inline bool sluice_tx_is_urgent(const struct sluice_txq *q,
 
 /**
  * sluice_tx_hold() - leave a frame's doorbell to one that comes soon
+ * @dp: descriptor format
  * @q: the ring
  * @skb: the frame
  *
@@ -613,7 +633,8 @@ static __always_inline bool sluice_tx_is_urgent(const struct sluice_txq *q,
  * Context: tx lock.
  * Return: true if another frame or the timer will ring.
  */
-static __always_inline bool sluice_tx_hold(struct sluice_txq *q,
+static __always_inline bool sluice_tx_hold(const struct sluice_dp *dp,
+					   struct sluice_txq *q,
 					   const struct sk_buff *skb)
 {
 	struct sluice_vector *v = q->vec;
@@ -624,25 +645,30 @@ static __always_inline bool sluice_tx_hold(struct sluice_txq *q,
 		return false;
 	if (!sluice_tx_in_stream(nic, q) || sluice_tx_is_urgent(q, skb))
 		return false;
+	if (!hrtimer_is_queued(&v->tx_timer)) {
+		sluice_tx_stats_add(q->stats, SLUICE_TX_TIMERS, 1);
+		hrtimer_start(&v->tx_timer,
+			      ns_to_ktime(NSEC_PER_USEC *
+					  READ_ONCE(nic->tx_aggr.time_usecs)),
+			      HRTIMER_MODE_REL_PINNED_SOFT);
+	}
+	/* It takes the frame for nothing, and falls asleep if kept waiting. */
+	if (dp->tx_awake && dp->tx_awake(q))
+		return false;
 	sluice_tx_stats_add(q->stats, SLUICE_TX_HELD, 1);
-	if (hrtimer_is_queued(&v->tx_timer))
-		return true;
-	sluice_tx_stats_add(q->stats, SLUICE_TX_TIMERS, 1);
-	hrtimer_start(&v->tx_timer,
-		      ns_to_ktime(NSEC_PER_USEC *
-				  READ_ONCE(nic->tx_aggr.time_usecs)),
-		      HRTIMER_MODE_REL_PINNED_SOFT);
 	return true;
 }
 
 /**
  * sluice_tx_commit() - account for a described skb and stop ahead of need
+ * @dp: descriptor format
  * @q: the ring
  * @skb: the frame
  * Context: tx lock.
  * Return: true if the doorbell is due.
  */
-static __always_inline bool sluice_tx_commit(struct sluice_txq *q,
+static __always_inline bool sluice_tx_commit(const struct sluice_dp *dp,
+					     struct sluice_txq *q,
 					     struct sk_buff *skb)
 {
 	bool kick = __netdev_tx_sent_queue(q->nq, skb->len, netdev_xmit_more());
@@ -655,7 +681,7 @@ static __always_inline bool sluice_tx_commit(struct sluice_txq *q,
 		sluice_tx_stats_add(q->stats, SLUICE_TX_STOPS, 1);
 		return true;
 	}
-	return kick && !sluice_tx_hold(q, skb);
+	return kick && !sluice_tx_hold(dp, q, skb);
 }
 
 /**
@@ -679,7 +705,7 @@ static __always_inline bool sluice_tx_take(const struct sluice_dp *dp,
 		return sluice_tx_drop(q, skb, SLUICE_TX_OFFLOAD_ERR);
 	if (unlikely(sluice_tx_map_skb(dp, q, skb, &o)))
 		return sluice_tx_drop(q, skb, SLUICE_TX_DMA_ERR);
-	return sluice_tx_commit(q, skb);
+	return sluice_tx_commit(dp, q, skb);
 }
 
 /**

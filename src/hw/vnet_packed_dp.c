@@ -30,14 +30,10 @@ static __always_inline bool vnet_packed_used(const struct vnet_packed *r, u32 at
  * want to be told (2.8.10)?
  */
 static __always_inline bool vnet_packed_wants_kick(const struct vnet_packed *r,
-						   u32 mask,
-						   struct vnet_mode mode,
-						   u16 new, u16 old)
+						   u32 mask, u16 new, u16 old)
 {
 	u16 flags, off, event, added = new - old;
 
-	/* The descriptors before the answer to: are you awake? */
-	vnet_mb(mode);
 	flags = le16_to_cpu(READ_ONCE(r->device->flags));
 	if (flags != VRING_PACKED_EVENT_FLAG_DESC)
 		return flags != VRING_PACKED_EVENT_FLAG_DISABLE;
@@ -64,18 +60,6 @@ static __always_inline void vnet_packed_ask(const struct vnet_packed *r, u32 mas
 		dma_wmb();
 	}
 	WRITE_ONCE(r->driver->flags, cpu_to_le16(flags));
-}
-
-/* Does a request stand: neither met nor taken back? */
-static __always_inline bool vnet_packed_asked(const struct vnet_packed *r, u32 mask,
-					      bool event_idx, u32 at)
-{
-	u16 flags = le16_to_cpu(READ_ONCE(r->driver->flags));
-
-	if (event_idx)
-		return flags == VRING_PACKED_EVENT_FLAG_DESC &&
-		       r->driver->off_wrap == cpu_to_le16(vnet_packed_event(at, mask));
-	return flags == VRING_PACKED_EVENT_FLAG_ENABLE;
 }
 
 static __always_inline void vnet_packed_silence(const struct vnet_packed *r)
@@ -164,7 +148,9 @@ static __always_inline bool vnet_packed_rx_kick(struct sluice_rxq *q)
 		WRITE_ONCE(r.desc[at & q->mask].flags, cpu_to_le16(flags));
 	}
 	s->shown = s->avail;
-	if (!vnet_packed_wants_kick(&r, q->mask, s->mode, s->avail, old))
+	/* The descriptors before the answer to: are you awake? */
+	vnet_mb(s->mode);
+	if (!vnet_packed_wants_kick(&r, q->mask, s->avail, old))
 		return false;
 	vnet_rx_notify(q, vnet_packed_event(s->avail, q->mask));
 	return true;
@@ -246,11 +232,22 @@ static __always_inline bool vnet_packed_tx_kick(struct sluice_txq *q)
 	u16 old = s->kicked;
 
 	s->kicked = s->avail;
-	if (!vnet_packed_wants_kick(&r, q->mask, s->mode, s->avail, old))
+	/* The descriptors before the answer to: are you awake? */
+	vnet_mb(s->mode);
+	if (!vnet_packed_wants_kick(&r, q->mask, s->avail, old))
 		return false;
 	vnet_notify(q->doorbell, s->index, s->mode,
 		    vnet_packed_event(s->avail, q->mask));
 	return true;
+}
+
+/* No more than a guess: it may fall asleep before it sees the frame. */
+static __always_inline bool vnet_packed_tx_awake(struct sluice_txq *q)
+{
+	struct vnet_tx_state *s = vnet_tx_state(q);
+	struct vnet_packed r = vnet_packed_tx(q);
+
+	return !vnet_packed_wants_kick(&r, q->mask, s->avail, s->kicked);
 }
 
 /* The device may send frames in any order; each is marked, and the ring cleaned
@@ -286,19 +283,21 @@ static __always_inline bool vnet_packed_tx_done(struct sluice_txq *q, u32 first,
 	return q->slot[first & q->mask].done;
 }
 
-/* The next completion: under the tx lock, so that nobody overwrites a later
- * request by an earlier one.
- */
+/* Under the tx lock, and put off, as vnet_split_tx_arm(). */
 static __always_inline bool vnet_packed_tx_arm(struct sluice_txq *q)
 {
 	struct vnet_tx_state *s = vnet_tx_state(q);
 	struct vnet_packed r = vnet_packed_tx(q);
+	u16 flags = le16_to_cpu(READ_ONCE(r.driver->flags));
+	bool asked = s->mode.event_idx ?
+		     flags == VRING_PACKED_EVENT_FLAG_DESC && vnet_tx_to_come(s) :
+		     flags == VRING_PACKED_EVENT_FLAG_ENABLE;
 
-	if (vnet_packed_asked(&r, q->mask, s->mode.event_idx, s->used))
-		return false;
-	vnet_packed_ask(&r, q->mask, s->mode.event_idx, s->used);
+	s->asked = vnet_tx_most(s);
+	vnet_packed_ask(&r, q->mask, s->mode.event_idx, s->asked);
 	/* The request before the look at what has been sent until then. */
-	vnet_mb(s->mode);
+	if (!asked)
+		vnet_mb(s->mode);
 	return false;
 }
 
@@ -332,6 +331,7 @@ static const struct sluice_dp vnet_packed_dp = {
 	.tx_ctx		= vnet_packed_tx_ctx,
 	.tx_put		= vnet_packed_tx_put,
 	.tx_kick	= vnet_packed_tx_kick,
+	.tx_awake	= vnet_packed_tx_awake,
 	.tx_done	= vnet_packed_tx_done,
 	.tx_arm		= vnet_packed_tx_arm,
 	.rx_arm		= vnet_packed_rx_arm,

@@ -50,6 +50,7 @@ void vnet_tx_reset(struct sluice_txq *q)
 
 	*vnet_tx_state(q) = (struct vnet_tx_state){
 		.index		= 2 * q->vec->index + 1,
+		.asked		= U16_MAX,
 		.mode		= vnet_mode(nic),
 		.hdr_len	= vnet_hdr_len(nic),
 	};

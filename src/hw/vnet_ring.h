@@ -87,6 +87,7 @@ struct vnet_rx_state {
  * @used: split: frames the device has given back; packed: their descriptors
  * @first: index of the first descriptor of the frame being described
  * @index: number of the queue
+ * @asked: with @mode's event_idx: what is to be used for an interrupt
  * @mode: how the ring is served
  * @hdr_len: bytes of header in front of a frame
  */
@@ -96,6 +97,7 @@ struct vnet_tx_state {
 	u32 used;
 	u32 first;
 	u16 index;
+	u16 asked;
 	struct vnet_mode mode;
 	u8 hdr_len;
 };
@@ -113,6 +115,20 @@ static __always_inline struct vnet_rx_state *vnet_rx_state(struct sluice_rxq *q)
 static __always_inline struct vnet_tx_state *vnet_tx_state(struct sluice_txq *q)
 {
 	return (struct vnet_tx_state *)q->dp;
+}
+
+/* Which completion is to be told: most of what is under way is one interrupt's work,
+ * and the device has not run dry when it comes.
+ */
+static __always_inline u16 vnet_tx_most(const struct vnet_tx_state *s)
+{
+	return s->used + (u16)(s->kicked - s->used) * 3 / 4;
+}
+
+/* Is the one that was asked for still to come? */
+static __always_inline bool vnet_tx_to_come(const struct vnet_tx_state *s)
+{
+	return (u16)(s->asked - s->used) < (u16)(s->kicked - s->used);
 }
 
 /* What was written is seen before what is read next. */

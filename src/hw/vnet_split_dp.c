@@ -36,6 +36,20 @@ static __always_inline u16 vnet_split_avail_event(const struct vnet_split *r,
 	return le16_to_cpu(READ_ONCE(*(__le16 *)&r->used->ring[mask + 1]));
 }
 
+/* After all up to one index was shown, and now up to another: does the device want
+ * to be told?
+ */
+static __always_inline bool vnet_split_wants_kick(const struct vnet_split *r,
+						  u32 mask,
+						  struct vnet_mode mode, u16 new,
+						  u16 old)
+{
+	if (mode.event_idx)
+		return vring_need_event(vnet_split_avail_event(r, mask), new, old);
+	return !(READ_ONCE(r->used->flags) &
+		 __cpu_to_virtio16(true, VRING_USED_F_NO_NOTIFY));
+}
+
 /* Show the device all up to an index; does it want to be told? */
 static __always_inline bool vnet_split_show(const struct vnet_split *r, u32 mask,
 					    struct vnet_mode mode, u16 new,
@@ -46,10 +60,7 @@ static __always_inline bool vnet_split_show(const struct vnet_split *r, u32 mask
 	WRITE_ONCE(r->avail->idx, __cpu_to_virtio16(true, new));
 	/* The index before the answer to: are you awake? */
 	vnet_mb(mode);
-	if (mode.event_idx)
-		return vring_need_event(vnet_split_avail_event(r, mask), new, old);
-	return !(READ_ONCE(r->used->flags) &
-		 __cpu_to_virtio16(true, VRING_USED_F_NO_NOTIFY));
+	return vnet_split_wants_kick(r, mask, mode, new, old);
 }
 
 static __always_inline void vnet_split_ask(const struct vnet_split *r, u32 mask,
@@ -60,16 +71,6 @@ static __always_inline void vnet_split_ask(const struct vnet_split *r, u32 mask,
 			   __cpu_to_virtio16(true, at));
 	else
 		WRITE_ONCE(r->avail->flags, 0);
-}
-
-/* Does a request stand: neither met nor taken back? */
-static __always_inline bool vnet_split_asked(const struct vnet_split *r, u32 mask,
-					     bool event_idx, u16 at)
-{
-	if (event_idx)
-		return *vnet_split_used_event(r, mask) ==
-		       __cpu_to_virtio16(true, at);
-	return !READ_ONCE(r->avail->flags);
 }
 
 /* With indexes a ring is silent from the interrupt on that was asked for. */
@@ -227,6 +228,15 @@ static __always_inline bool vnet_split_tx_kick(struct sluice_txq *q)
 	return true;
 }
 
+/* No more than a guess: it may fall asleep before it is shown the frame. */
+static __always_inline bool vnet_split_tx_awake(struct sluice_txq *q)
+{
+	struct vnet_tx_state *s = vnet_tx_state(q);
+	struct vnet_split r = vnet_split_tx(q);
+
+	return !vnet_split_wants_kick(&r, q->mask, s->mode, s->avail, s->kicked);
+}
+
 /* The device may send frames in any order; each is marked, and the ring cleaned
  * in the order in which it was filled.
  */
@@ -265,19 +275,22 @@ static __always_inline bool vnet_split_tx_done(struct sluice_txq *q, u32 first,
 	return q->slot[first & q->mask].done;
 }
 
-/* The next completion, then silence again: under the tx lock, so that nobody
- * overwrites a later request by an earlier one.
+/* Under the tx lock, so that nobody overwrites a later request by an earlier one.
+ * One that stands is put off without a look at what has been sent meanwhile: by
+ * when the device met it, it has raised the interrupt.
  */
 static __always_inline bool vnet_split_tx_arm(struct sluice_txq *q)
 {
 	struct vnet_tx_state *s = vnet_tx_state(q);
 	struct vnet_split r = vnet_split_tx(q);
+	bool asked = s->mode.event_idx ? vnet_tx_to_come(s) :
+		     !READ_ONCE(r.avail->flags);
 
-	if (vnet_split_asked(&r, q->mask, s->mode.event_idx, s->used))
-		return false;
-	vnet_split_ask(&r, q->mask, s->mode.event_idx, s->used);
+	s->asked = vnet_tx_most(s);
+	vnet_split_ask(&r, q->mask, s->mode.event_idx, s->asked);
 	/* The request before the look at what has been sent until then. */
-	vnet_mb(s->mode);
+	if (!asked)
+		vnet_mb(s->mode);
 	return false;
 }
 
@@ -311,6 +324,7 @@ static const struct sluice_dp vnet_split_dp = {
 	.tx_ctx		= vnet_split_tx_ctx,
 	.tx_put		= vnet_split_tx_put,
 	.tx_kick	= vnet_split_tx_kick,
+	.tx_awake	= vnet_split_tx_awake,
 	.tx_done	= vnet_split_tx_done,
 	.tx_arm		= vnet_split_tx_arm,
 	.rx_arm		= vnet_split_rx_arm,

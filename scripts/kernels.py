@@ -12,6 +12,7 @@ import hashlib
 import os
 import pathlib
 import shutil
+import struct
 import subprocess
 
 SCRIPTS = pathlib.Path(__file__).resolve().parent
@@ -23,6 +24,13 @@ SOURCES = ("Kbuild", "include", "src", "kunit")
 SOURCE_NAMES = ("Kbuild", "Makefile", "*.c", "*.h")
 # A make around this one must not change what is built.
 OUTER_MAKE = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "KERNELRELEASE", "KDIR")
+
+# Of the boot protocol's header: setup_sects, and payload_offset before payload_length.
+SETUP_SECTS, PAYLOAD_OFFSET = 0x1f1, 0x248
+SECTOR, SIZE_BYTES = 512, 4
+ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+# An ELF note of Xen's: XEN_ELFNOTE_PHYS32_ENTRY, an address.
+XEN_ENTRY = struct.pack("<III4s", 4, 8, 18, b"Xen")
 
 
 class BuildError(Exception):
@@ -66,6 +74,44 @@ def variant(kernel):
 def is_instrumented(kernel):
     """Whether everything takes several times as long in it as in the distribution's kernel."""
     return variant(kernel) is not None
+
+
+# What QEMU boots
+
+def packed_image(kernel):
+    """Path of a kernel's image as its maker packed it."""
+    return os.path.join(kernel, "vmlinuz")
+
+
+@functools.cache
+def image(kernel):
+    """Path of a kernel's image, unpacked if that is possible: a guest takes two seconds for it.
+
+    QEMU enters such an image as Xen does, which the distribution's kernel is made for. Those of
+    scripts/kernel-build are not, and gzip has packed them.
+    """
+    packed, unpacked = packed_image(kernel), os.path.join(kernel, "vmlinux")
+    if os.path.exists(unpacked):
+        return unpacked
+    content = payload(pathlib.Path(packed).read_bytes())
+    if not content.startswith(ZSTD_MAGIC):
+        return packed
+    content = subprocess.run(["zstd", "-dc"], input=content, stdout=subprocess.PIPE,
+                             check=True).stdout
+    if XEN_ENTRY not in content:
+        return packed
+    made = pathlib.Path(f"{unpacked}.{os.getpid()}")
+    made.write_bytes(content)
+    made.rename(unpacked)
+    return unpacked
+
+
+def payload(packed):
+    """The packed kernel in an image for x86, without the size behind it: Documentation/arch/x86/
+    boot.rst of the kernel."""
+    offset, length = struct.unpack_from("<II", packed, PAYLOAD_OFFSET)
+    start = (packed[SETUP_SECTS] + 1) * SECTOR + offset
+    return packed[start:start + length - SIZE_BYTES]
 
 
 # The module

@@ -30,8 +30,9 @@ class Model:
     module is the kernel's own driver, owner the PCI driver that has the NIC before anybody is
     loaded.  A frame on the wire has at least `shortest` bytes; linear_mtu is the largest MTU of a
     program without frags.  rings are the largest sizes for receiving and sending, registers the BAR
-    they are in and its size, header the bytes in front of a frame that are none of it.  lacks says
-    why the NIC has not an ability.
+    they are in and its size, regions what the emulator's trace calls it (a regular expression),
+    header the bytes in front of a frame that are none of it.  lacks says why the NIC has not an
+    ability.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Model:
     linear_mtu: int = 2030
     rings: tuple = (4096, 4096)
     registers: tuple = (0, 128 << 10)
+    regions: str = "e1000-mmio"
     exact_filters: int = 14
     header: int = 0
     lacks: dict = dataclasses.field(default_factory=dict, hash=False)
@@ -79,6 +81,7 @@ def virtio(name, options, lacks=None):
     return Model(name, "virtio-net-pci", options=options, module="virtio_net",
                  owner="virtio-pci", shortest=14, longest_mtu=65535, linear_mtu=15790,
                  rings=(256, 256), registers=(4, 16 << 10), exact_filters=63, header=12,
+                 regions="virtio-pci-(common|isr|device|notify)-virtio-net",
                  lacks=lacks or VIRTIO_LACKS)
 
 
@@ -95,6 +98,14 @@ MODELS = {model.name: model for model in [
 ]}
 # Those that all tests can be run with.
 NAMES = ("e1000", "virtio", "virtio-packed", "virtio-intx")
+
+
+def first_of_each_driver():
+    """The name of one model for each driver of the kernel's."""
+    found = {}
+    for model in MODELS.values():
+        found.setdefault(model.module, model.name)
+    return tuple(found.values())
 
 
 def named(name):

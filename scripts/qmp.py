@@ -36,4 +36,5 @@ class Qmp:
         return answer["return"]
 
     def close(self):
+        self.stream.close()
         self.sock.close()

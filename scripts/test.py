@@ -6,8 +6,8 @@ In emulated machines they take their time, so each test of the driver runs once 
 the sanitizer kernel, where everything takes three times as long, those of what a driver does when
 something is wrong, as memory changes hands then; on the distribution's the others.  make sanitize
 and make test NIC=e1000 run all of them on one.  With virtio-net run those that see most of its
-backend: frames of every length and programs with packed rings, the device's coming and going with
-split ones.
+backend: frames of every length and programs with packed rings, the device's coming and going and
+the suite of the stack with split ones.
 """
 import argparse
 import collections
@@ -22,7 +22,6 @@ import tempfile
 import models
 
 TESTS = pathlib.Path(__file__).resolve().parent / "tests"
-# With virtio-net it takes another ten minutes, which make stack has.
 SUITE = TESTS / "stack"
 # The statement of where a packet got lost is a file of the driver's tests.
 STACK = [SUITE, TESTS / "test_drops.py"]
@@ -30,8 +29,10 @@ SANITIZED = ("kunit", "faults", "hostile", "removal", "xdp_sharing")
 # Of files that take too long there, what such a kernel shows more of; of the two formats of a ring
 # the one with more to get wrong.
 ALSO_SANITIZED = ("test_sanitizers.py::test_misdeed_is_reported",
-                  "test_vhost_user.py::test_driver_bears_a_device_that_lies[packed]")
-WITH_VIRTIO = ("lifecycle", "xdp_redirect", "removal", "suspend")
+                  "test_vhost_user.py::test_driver_bears_a_device_that_lies[packed]",
+                  "test_drops.py::test_memory",
+                  "stack/test_genetlink.py::test_nl_genl_page_pool_statistics")
+WITH_VIRTIO = ("lifecycle", "xdp_redirect", "removal", "suspend", "drops")
 WITH_PACKED = ("traffic", "xdp_verdicts")
 # Files and directories of tests to run, and files not to.
 Session = collections.namedtuple("Session", "kernel nic files left_out", defaults=[()])
@@ -46,7 +47,7 @@ def files(names):
 SESSIONS = [Session("distribution", "e1000", [TESTS, SUITE], files(SANITIZED)),
             Session("kasan", "e1000",
                     files(SANITIZED) + [TESTS / test for test in ALSO_SANITIZED]),
-            Session("distribution", "virtio", files(WITH_VIRTIO)),
+            Session("distribution", "virtio", files(WITH_VIRTIO) + [SUITE]),
             Session("distribution", "virtio-packed", files(WITH_PACKED))]
 STACK_SESSIONS = [Session("distribution", nic, STACK) for nic in ("e1000", "virtio")]
 

@@ -48,29 +48,35 @@ def liar():
 
 
 class Port:
-    """Where QEMU and the other side meet: arguments of a guest that has one such NIC."""
+    """Where QEMU and the other side meet."""
 
-    machine = "pc,memory-backend=shared"
-    mac = "52:54:00:51:1c:00"
-
-    def __init__(self):
+    def __init__(self, number=0):
+        self.number = number
+        self.mac = f"52:54:00:51:1c:{number:02x}"
         # the path of a socket cannot be longer than 107 bytes
         self.directory = tempfile.mkdtemp(prefix="sluice-vhost-")
         self.socket = os.path.join(self.directory, "socket")
 
     def nic(self, options=""):
-        return Nic(MODEL, ("netdev", "vhost-user,chardev=vhost"), self.mac, options=options)
+        return Nic(MODEL, ("netdev", f"vhost-user,chardev=vhost{self.number}"), self.mac,
+                   options=options)
+
+    def chardev(self):
+        return f"socket,id=vhost{self.number},path={self.socket},server=on,wait=off"
 
     def guest_arguments(self, options=""):
-        """Keywords of Guest; it waits in its first second until the other side has come."""
-        shared = f"memory-backend-memfd,id=shared,size={MEMORY},share=on"
-        return {"nics": [self.nic(options)], "machine": self.machine, "memory": MEMORY,
-                **PROCESSORS,
-                "extra_args": ["-object", shared, "-chardev",
-                               f"socket,id=vhost,path={self.socket},server=on,wait=off"]}
+        return guest_arguments([self], options)
 
     def remove(self):
         shutil.rmtree(self.directory)
+
+
+def guest_arguments(ports, options=""):
+    """Keywords of Guest with such NICs; it waits in its first second until all sides have come."""
+    shared = f"memory-backend-memfd,id=shared,size={MEMORY},share=on"
+    sockets = [word for port in ports for word in ("-chardev", port.chardev())]
+    return {"nics": [port.nic(options) for port in ports], "machine": "pc,memory-backend=shared",
+            "memory": MEMORY, **PROCESSORS, "extra_args": ["-object", shared, *sockets]}
 
 
 class Process:

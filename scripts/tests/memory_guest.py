@@ -3,6 +3,7 @@
 import shlex
 
 import bpf
+import kernels
 from guest import Guest
 
 # As the guest sees it, and as its initramfs does, where the guest's root is below /root.
@@ -19,6 +20,8 @@ class MemoryGuest(Guest):
     busybox stands in for what is not among TOOLS.
     """
 
+    # One that QEMU has entered as Xen does never wakes up from memory.
+    image = staticmethod(kernels.packed_image)
     in_memory = False
 
     def move_to_memory(self):

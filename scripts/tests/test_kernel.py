@@ -9,6 +9,7 @@ import pathlib
 import re
 import shutil
 import signal
+import struct
 import subprocess
 import tarfile
 import time
@@ -245,6 +246,33 @@ def other_kernel(tmp_path, monkeypatch):
     kernels.module.cache_clear()
     yield str(directory)
     kernels.module.cache_clear()
+
+
+def packed_kernel(directory, tool, content):
+    """The directory of a kernel that is as an image for x86, as far as QEMU's user needs it."""
+    payload = subprocess.run([tool, "-c"], input=content, stdout=subprocess.PIPE, check=True).stdout
+    header = bytearray(3 * 512)
+    header[0x1f1] = 1
+    header[0x248:0x250] = struct.pack("<II", 512, len(payload) + 4)
+    (directory / "vmlinuz").write_bytes(bytes(header) + payload + struct.pack("<I", len(content)))
+    return str(directory)
+
+
+def test_kernel_is_booted_unpacked(tmp_path):
+    """It is unpacked once."""
+    content = b"ELF" + kernels.XEN_ENTRY + bytes(100)
+    image = pathlib.Path(kernels.image(packed_kernel(tmp_path, "zstd", content)))
+    assert image.read_bytes() == content
+    (tmp_path / "vmlinuz").unlink()
+    kernels.image.cache_clear()
+    assert kernels.image(str(tmp_path)) == str(image)
+
+
+@pytest.mark.parametrize("tool, content", [("gzip", kernels.XEN_ENTRY), ("zstd", b"no entry")],
+                         ids=["packed by gzip", "without an entry"])
+def test_kernel_that_qemu_cannot_enter_unpacked_is_booted_as_it_is(tmp_path, tool, content):
+    assert kernels.image(packed_kernel(tmp_path, tool, content)) == str(tmp_path / "vmlinuz")
+    assert [path.name for path in tmp_path.iterdir()] == ["vmlinuz"]
 
 
 def test_distribution_kernel_has_the_module_of_the_tree():

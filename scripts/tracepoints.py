@@ -7,6 +7,10 @@ import re
 TRACING = "/sys/kernel/tracing"
 
 
+def mount(guest):
+    guest.sh(f"grep -q ' {TRACING} ' /proc/mounts || mount -t tracefs tracefs {TRACING}")
+
+
 class EventCount:
     """A histogram trigger: the kernel counts in place, so no event is lost in a trace buffer."""
 
@@ -17,7 +21,7 @@ class EventCount:
         self._key = key
 
     def start(self):
-        self._guest.sh(f"grep -q ' {TRACING} ' /proc/mounts || mount -t tracefs tracefs {TRACING}")
+        mount(self._guest)
         # the file is opened to append: truncating it removes the event's other triggers
         self._guest.sh(f"echo '{self._trigger}' >> {self._directory}/trigger")
 
@@ -43,3 +47,16 @@ def counted_events(guest, event, key, condition=""):
         yield count
     finally:
         count.stop()
+
+
+@contextlib.contextmanager
+def counted_calls(guest, function):
+    """Count the calls of one of the kernel's functions while the block runs."""
+    probes, name = f"{TRACING}/kprobe_events", f"sluice_tests/{function}"
+    mount(guest)
+    guest.sh(f"echo 'p:{name} {function}' >>{probes}")
+    try:
+        with counted_events(guest, name.replace("/", ":"), "common_cpu") as count:
+            yield count
+    finally:
+        guest.sh(f"echo '-:{name}' >>{probes}")

@@ -7,15 +7,11 @@ import tempfile
 import time
 
 import bed
-import bpf
 import frames
 from bed import Bed, GUEST_ADDRESS, HOST_ADDRESS, HOST_MAC
 from device_trace import DeviceTrace
-from ratios import SLUICE
+from tracepoints import counted_events
 
-# By the NIC's in-tree driver. The doorbells of virtio are a part of these regions, and the control
-# console and the file system of the guest have regions of other names.
-REGIONS = {"e1000": "e1000-mmio", "virtio_net": "virtio-pci-(common|isr|device|notify)-virtio-net"}
 # A doorbell that only wakes another thread of the emulator is not traced.
 TRACED = {"virtio_net": "ioeventfd=off"}
 # Statistics of the 8254x, which in-tree e1000 reads every 2 s and sluice when it is asked.
@@ -24,8 +20,6 @@ REGISTERS = 0x20000
 # Between lone packets, longer than any interrupt is held back.
 PAUSE = 0.05
 ANSWER_SECONDS = 5
-# The default is 200 us, in which a busy emulator does not send as many frames as may share.
-LONGER = "frames=32 usecs=1000"
 
 
 @dataclasses.dataclass
@@ -33,7 +27,8 @@ class Plan:
     """How many frames of each kind."""
     lone: int = 20
     flood: int = 20_000
-    sent: int = 100_000
+    sent: int = 20_000
+    shared: int = 100_000
 
 
 @contextlib.contextmanager
@@ -59,7 +54,7 @@ class Accesses:
     def during(self, work):
         """Accesses by kind, but not those for statistics."""
         module = self.bed.model.module
-        seen = self.trace.during(work, REGIONS[module])
+        seen = self.trace.during(work, self.bed.model.regions)
         return sum(count for (_, address), count in seen.items()
                    if module != "e1000" or address % REGISTERS not in STATISTICS)
 
@@ -94,31 +89,44 @@ class Accesses:
     def request_response(self, plan):
         return self.lone(plan.lone, self.ask)
 
-    def receive_flood(self, plan):
-        def flood():
+    def flood(self, plan):
+        """Accesses in all while it receives as many frames as come."""
+        def work():
             self.peer.send(plan.flood)
             time.sleep(PAUSE)
-        return self.during(flood) / plan.flood
+        return self.during(work)
+
+    def receive_flood(self, plan):
+        return self.flood(plan) / plan.flood
+
+    def flood_per_poll(self, plan):
+        """For each call of the driver's poll."""
+        name = self.bed.names[0]
+        with counted_events(self.bed.guest, "napi:napi_poll", "common_cpu",
+                            f'dev_name == "{name}"') as polls:
+            return self.flood(plan) / polls.total()
+
+    def send(self, count):
+        """sendto() without xmit_more; the wire is read as fast as it comes."""
+        words = f"send {self.bed.host()} {bed.PORT} {count} 18"
+        return self.during(lambda: self.bed.udp_loop(words)) / count
 
     def send_loop(self, plan):
-        """sendto() without xmit_more; the wire is read as fast as it comes."""
-        words = f"send {HOST_ADDRESS.format(0)} {bed.PORT} {plan.sent} 18"
-        return self.during(lambda: self.bed.udp_loop(words)) / plan.sent
+        return self.send(plan.sent)
 
     def send_loop_shared(self, plan):
-        """The same with doorbells that wait longer for others, where a driver has that."""
-        if self.bed.driver == SLUICE:
-            self.bed.sh(f"/usr/bin/python3 -B {bpf.GUEST}/tx_aggr.py {self.bed.names[0]} "
-                        f"{LONGER}")
-        return self.send_loop(plan)
+        """The same with doorbells that wait longer for others."""
+        with self.bed.longer_sharing():
+            return self.send(plan.shared)
 
 
 MEASURES = {
     "register accesses, lone received packet": Accesses.lone_received,
     "register accesses, request + response": Accesses.request_response,
     "register accesses per packet, RX flood": Accesses.receive_flood,
+    "register accesses per poll, RX flood": Accesses.flood_per_poll,
     "register accesses per packet, UDP send": Accesses.send_loop,
-    "register accesses per packet, UDP send, tx-aggr 1 ms": Accesses.send_loop_shared,
+    "register accesses per packet, UDP send, tx-aggr 4 ms": Accesses.send_loop_shared,
 }
 
 

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""One guest in which the same NICs go from the in-tree driver to sluice and back.
+"""One guest with both drivers, which take turns.
 
-Both modules are loaded all the time; a NIC is handed over by driver_override, as by scripts/sluice,
-which keeps addresses and routes too and therefore takes longer.
+Either the same NICs go from one to the other and back, by driver_override, as by scripts/sluice,
+which keeps addresses and routes too and therefore takes longer; or each driver keeps NICs of its
+own, alike but for their addresses, and what is measured of one is measured of the other a second
+later.
 """
+import contextlib
 import os
 import shutil
 import socket
@@ -12,7 +15,6 @@ import time
 
 import bpf
 import frames
-import models
 from guest import Guest, Nic
 from programs import program
 from ratios import SLUICE
@@ -24,6 +26,9 @@ PORT = 2000
 # of a UDP source port's low byte, in a frame without options or tags
 FLOW_BYTE = 14 + 20 + 1
 SHORT = 60
+# Frames that may share a doorbell, and microseconds that they may wait: the defaults, and long
+# enough for so many to come on a machine that takes 80 us to send one.
+SHARING, SHARING_USECS, SHARING_LONGER = 32, 200, 4000
 CARRIER_SECONDS, ARRIVAL_SECONDS = 20, 10
 UNBIND = """
 for address in {addresses}; do
@@ -56,10 +61,12 @@ class Bed:
 
     def __init__(self, nics, cmdline="", **options):
         self.guest = Guest(nics=nics, driver=None, cmdline=f"ipv6.disable=1 {cmdline}", **options)
+        self.guest.emulated_cpu = "max"     # as everybody has it
         self.model = nics[0].model
-        self.driver = None
         self.mtu = 1500
-        self.names = []
+        # whose turn it is, which NICs it has, and their interfaces
+        self.driver, self.places, self.names = None, [], []
+        self.hands, self.all_names = {}, []
 
     def __enter__(self):
         self.guest.__enter__()
@@ -75,23 +82,43 @@ class Bed:
 
     def give(self, driver):
         """All NICs to a driver of ratios.DRIVERS, up and with their addresses."""
-        name = "sluice" if driver == SLUICE else self.model.owner or self.model.module
-        self.guest.sh(BIND.format(addresses=self.addresses(), driver=name), bare=True)
+        self.deal({driver: range(len(self.guest.nics))})
+        self.turn(driver)
+
+    def deal(self, hands):
+        """{driver: the NICs that it has from now on}, up and with their addresses.
+
+        What another driver of user space shall have is the in-tree driver's until it is taken.
+        """
+        for driver, places in hands.items():
+            name = "sluice" if driver == SLUICE else self.model.owner or self.model.module
+            self.guest.sh(BIND.format(addresses=self.addresses(places), driver=name), bare=True)
         self.guest.wait_interfaces()
-        self.driver, self.names = driver, self.guest.ifnames()
-        for i in range(len(self.names)):
-            self.up(i)
+        self.hands, self.all_names = hands, self.guest.ifnames()
+        for driver in hands:
+            self.turn(driver)
+            for i in range(len(self.names)):
+                self.up(i)
+
+    def turn(self, driver):
+        """The NICs of a driver are those that are measured."""
+        self.driver, self.places = driver, self.hands[driver]
+        self.names = [self.all_names[place] for place in self.places]
 
     def take(self):
         """All NICs from the driver that has them."""
-        self.guest.sh(UNBIND.format(addresses=self.addresses()), bare=True)
+        self.guest.sh(UNBIND.format(addresses=self.addresses(self.places)), bare=True)
 
-    def addresses(self):
-        return " ".join(self.guest.pci(i) for i in range(len(self.guest.nics)))
+    def addresses(self, places):
+        return " ".join(self.guest.pci(place) for place in places)
+
+    def host(self, i=0):
+        """The address at the other end."""
+        return HOST_ADDRESS.format(self.places[i])
 
     def up(self, i):
-        self.sh(UP.format(name=self.names[i], own=GUEST_ADDRESS.format(i), mac=HOST_MAC,
-                          other=HOST_ADDRESS.format(i), mtu=self.mtu,
+        self.sh(UP.format(name=self.names[i], own=GUEST_ADDRESS.format(self.places[i]),
+                          mac=HOST_MAC, other=self.host(i), mtu=self.mtu,
                           attempts=10 * CARRIER_SECONDS))
 
     def received(self, i=0):
@@ -105,6 +132,18 @@ class Bed:
             time.sleep(0.1)
         if got != total:
             raise RuntimeError(f"{self.driver} has received {got} frames, not {total}")
+
+    def share_doorbells(self, usecs=SHARING_USECS):
+        """Frames wait so long for others, where the driver has that."""
+        if self.driver == SLUICE:
+            self.sh(f"/usr/bin/python3 -B {bpf.GUEST}/tx_aggr.py {self.names[0]} "
+                    f"frames={SHARING} usecs={usecs}")
+
+    @contextlib.contextmanager
+    def longer_sharing(self):
+        self.share_doorbells(SHARING_LONGER)
+        yield
+        self.share_doorbells()
 
     # XDP
 
@@ -202,8 +241,3 @@ class Peer(Process):
     def stop(self):
         super().stop()
         shutil.rmtree(self.directory)
-
-
-def nic_models():
-    """Models whose in-tree driver is measured too."""
-    return [models.named(name) for name in ("e1000", "virtio")]

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """How cost grows: with descriptors, length of frames, NICs and queues."""
 import concurrent.futures
-import contextlib
 import dataclasses
 import time
 
@@ -10,6 +9,7 @@ import tcp
 from bed import Bed
 from guest import Nic
 from rates import Rates, SECOND, SILENCE, booted
+from ratios import IN_TREE, SLUICE
 from tap_namespace import why_not
 
 DESCRIPTORS = (64, 256, 1024, 4096)
@@ -17,13 +17,14 @@ SIZES = (64, 256, 1024, 1514, 4096, 9014)
 NICS = (1, 2, 4, 8)
 QUEUES = (1, 2, 4)
 HEADER = 14
+HANDS = {IN_TREE: (0,), SLUICE: (1,)}
 
 
 @dataclasses.dataclass
 class Plan:
     """Frames per measurement, as rates.Plan has them, and of TCP as tcp.Plan."""
-    frames: int = 20_000
-    warm: int = 2_000
+    frames: int = 10_000
+    warm: int = 1_000
     seconds: int = 2
 
 
@@ -43,24 +44,23 @@ class Growth(Rates):
         self.bed.up(0)
         return self.stack(1)
 
-    @contextlib.contextmanager
-    def long_frames(self):
-        self.bed.mtu = SIZES[-1] - HEADER
-        self.bed.up(0)
-        yield
-        self.bed.mtu = 1500
+    def set_mtu(self, mtu):
+        self.bed.mtu = mtu
         self.bed.up(0)
 
     def with_size(self, size):
         """Packets per second of one length that arrive: an 8254x drops frames of several buffers
         for which it has too few, and the wire cannot wait.
         """
-        self.peers[0].restart(size)
+        self.peer().restart(size)
+        # an 8254x of the emulator is deaf for a second after it was set up
+        self.peer().send(self.plan.warm)
+        time.sleep(SILENCE)
         before = self.bed.received()
-        nanoseconds = self.peers[0].send(self.plan.frames)
+        nanoseconds = self.peer().send(self.plan.frames)
         time.sleep(SILENCE)
         got = self.bed.received() - before
-        self.peers[0].restart()
+        self.peer().restart()
         return got / nanoseconds * SECOND
 
     def with_nics(self, count):
@@ -74,9 +74,11 @@ class Growth(Rates):
 
 def measure(record, model, rounds, plan):
     """One boot for a NIC's own settings, one with many NICs, and one with queues."""
-    with booted(model, plan, nics=1, kind=Growth) as growth:
+    with booted(model, plan, nics=len(HANDS), kind=Growth) as growth:
         record.said(f"{model.name}: booted for rings and lengths")
-        in_turn(record, growth, rounds, settings)
+        growth.bed.deal(HANDS)
+        for number in range(rounds):
+            settings(record, growth, number)
     with booted(model, plan, nics=NICS[-1], kind=Growth) as growth:
         record.said(f"{model.name}: booted with {NICS[-1]} NICs")
         in_turn(record, growth, rounds, many_nics)
@@ -85,6 +87,7 @@ def measure(record, model, rounds, plan):
 
 
 def in_turn(record, growth, rounds, function):
+    """Of all NICs together, which go from hand to hand."""
     for number in range(rounds):
         for driver in record.drivers:
             growth.bed.give(driver)
@@ -92,14 +95,27 @@ def in_turn(record, growth, rounds, function):
 
 
 def settings(record, growth, number):
-    driver = growth.bed.driver
     for size in growth.ring_sizes():
-        record.add(f"pps, RX to the stack, {size} descriptors", driver, number,
-                   growth.with_descriptors(size))
-    with growth.long_frames():
-        for size in SIZES:
-            record.add(f"pps, RX, {size} bytes", driver, number,
-                       growth.with_size(size))
+        of_each(record, growth, number, f"pps, RX to the stack, {size} descriptors",
+                lambda size=size: growth.with_descriptors(size))
+    set_mtus(record, growth, SIZES[-1] - HEADER)
+    for size in SIZES:
+        of_each(record, growth, number, f"pps, RX, {size} bytes",
+                lambda size=size: growth.with_size(size))
+    set_mtus(record, growth, 1500)
+
+
+def set_mtus(record, growth, mtu):
+    for driver in record.drivers:
+        growth.bed.turn(driver)
+        growth.set_mtu(mtu)
+
+
+def of_each(record, growth, number, quantity, function):
+    """One driver after the other, each with a NIC of its own."""
+    for driver in record.turns(number):
+        growth.bed.turn(driver)
+        record.add(quantity, driver, number, function())
 
 
 def many_nics(record, growth, number):

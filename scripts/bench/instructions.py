@@ -187,6 +187,11 @@ class Instructions:
         words = f"send {HOST_ADDRESS.format(0)} {bed.PORT} {BURST} 18"
         return self.count(plan.warm, plan.sends, lambda: self.bed.udp_loop(words))
 
+    def transmit_shared(self, plan):
+        """The same with doorbells that wait longer: counting slows the guest, and not its clock."""
+        with self.bed.longer_sharing():
+            return self.transmit(plan)
+
     def generate(self, plan):
         """pktgen, straight into the driver: one packet, made once and sent again and again. It ends
         when the driver has let go of it, for which in-tree needs the interrupt.
@@ -221,6 +226,7 @@ MEASURES = {
     "guest instructions per packet, XDP_DROP": Instructions.drop,
     "guest instructions per packet, XDP_TX": Instructions.turn_around,
     "guest instructions per packet, TX from the stack": Instructions.transmit,
+    "guest instructions per packet, TX from the stack, tx-aggr 4 ms": Instructions.transmit_shared,
     "guest instructions per packet, pktgen": Instructions.generate,
 }
 

@@ -18,6 +18,10 @@ class Record:
     def of(self, nic, conditions=STOCK):
         return Record(nic, conditions, self, self.drivers)
 
+    def turns(self, number):
+        """The drivers in the order of a round; who is first changes from round to round."""
+        return self.drivers[::-1] if number % 2 else self.drivers
+
     def add(self, quantity, driver, number, value):
         self.samples.append(Sample(self.nic, self.conditions, quantity, driver, number, value))
         self.said(f"{self.nic}, {self.conditions}, round {number + 1}, {driver}: {quantity}: "
@@ -27,5 +31,9 @@ class Record:
         """Where the instructions go; the last round's stays."""
         self.profiles[self.nic, self.conditions, quantity, driver] = lines
 
+    def seconds(self):
+        """Since it was made."""
+        return time.monotonic() - self.started
+
     def said(self, text):
-        print(f"{time.monotonic() - self.started:6.0f} s  {text}", flush=True)
+        print(f"{self.seconds():6.0f} s  {text}", flush=True)

@@ -64,32 +64,35 @@ def list_table(lines):
     return found + [""]
 
 
-def document(samples, command, plotted):
+def document(record, command, plotted):
     """What stands between the marks of performance.rst."""
-    found = [f"Measured by ``{command}`` on {machine()}.", ""]
+    found = [f"Measured by ``{command}`` in {record.seconds() / 60:.0f} minutes on {machine()}.",
+             ""]
     for name in plotted:
         found += [f".. image:: performance/{name}", f"   :alt: {name[:-4]}", ""]
-    for (nic, conditions), lines in by_bed(samples).items():
+    for (nic, conditions), lines in by_bed(record.samples).items():
         heading = f"{nic}, {conditions}"
         found += [heading, "-" * len(heading), "", *list_table(lines)]
     return "\n".join(found)
 
 
-def insert(samples, command, plotted):
+def insert(record, command, plotted):
     """Put the table into performance.rst."""
     with open(DOCUMENT, encoding="utf-8") as file:
         old = file.read()
     before, rest = old.split(BEGIN)
     after = rest.split(END)[1]
     with open(DOCUMENT, "w", encoding="utf-8") as file:
-        file.write(f"{before}{BEGIN}\n{document(samples, command, plotted)}\n{END}{after}")
+        file.write(f"{before}{BEGIN}\n{document(record, command, plotted)}\n{END}{after}")
 
 
-def publish(samples, command):
+def publish(record, command):
     """All of it into Documentation/."""
     os.makedirs(NUMBERS, exist_ok=True)
-    write(samples, f"{NUMBERS}/{command.split()[1]}.csv")
-    insert(samples, command, plots.draw(samples, NUMBERS))
+    write(record.samples, f"{NUMBERS}/bench.csv")
+    with open(f"{NUMBERS}/profiles.txt", "w", encoding="utf-8") as file:
+        file.write(profiles(record.profiles))
+    insert(record, command, plots.draw(record.samples, NUMBERS))
 
 
 # CSV
@@ -118,7 +121,7 @@ def machine():
             f"guest Linux {guest}, {emulator}")
 
 
-def profiles(found, count=12):
+def profiles(found, count=16):
     """The functions in which most instructions are, per packet."""
     lines = []
     for (nic, conditions, quantity, driver), functions in found.items():

@@ -10,8 +10,8 @@ VHOST = "virtio over vhost-user"
 STOCK, NOT_CLEARED = "stock", "init_on_alloc=0"
 
 EITHER = {
-    "register accesses per packet, UDP send, tx-aggr 1 ms": Target("own", "<=", 0.1),
-    "pps, UDP socket send, of its floor": Target("own", ">=", 0.9),
+    "register accesses per packet, UDP send, tx-aggr 4 ms": Target("own", "<=", 0.1),
+    "pps, UDP socket send, tx-aggr 4 ms, of its floor": Target("own", ">=", 0.9),
     "TCP bit/s to the guest, 1 stream": Target("ratio", ">=", 1),
     "TCP bit/s to the guest, 8 streams": Target("ratio", ">=", 1),
     "TCP bit/s from the guest, 1 stream": Target("ratio", ">=", 1),
@@ -23,7 +23,7 @@ OVER_VHOST = {
     "pps, pktgen burst 1": Target("ratio", ">=", 1.3),
     "pps, pktgen burst 32": Target("ratio", ">=", 1.3),
     "pps, XDP_TX": Target("ratio", ">=", 2),
-    "pps, UDP socket send, of its floor": Target("own", ">=", 0.9),
+    "pps, UDP socket send, tx-aggr 4 ms, of its floor": Target("own", ">=", 0.9),
 }
 TARGETS = {
     ("e1000", STOCK): {
@@ -41,6 +41,7 @@ TARGETS = {
         **EITHER,
         "register accesses, lone received packet": Target("own", "<=", 0),
         "register accesses, request + response": Target("own", "<=", 1),
+        "register accesses per poll, RX flood": Target("own", "<=", 1),
         "guest instructions per packet, XDP_DROP": Target("ratio", "<=", 0.35),
         "guest instructions per packet, RX to the stack": Target("ratio", "<=", 0.7),
         "guest instructions per packet, TX from the stack": Target("ratio", "<=", 0.7),
@@ -57,11 +58,18 @@ TARGETS = {
         "pps, RX to the stack": Target("ratio", ">=", 1.3),
     },
 }
-AGAINST_DPDK = {"pps, XDP_DROP": Target("ratio", ">=", 0.7)}
+# On e1000 what DPDK's driver takes is the emulator's ceiling; a tenth is the machine's.
+AGAINST_DPDK = {
+    ("e1000", STOCK): {
+        "pps, RX to the stack, 1 flow": Target("ratio", ">=", 0.9),
+        "pps, XDP_DROP, 1 flow": Target("ratio", ">=", 0.9),
+    },
+    (VHOST, STOCK): {"pps, XDP_DROP": Target("ratio", ">=", 0.7)},
+    (VHOST, NOT_CLEARED): {"pps, XDP_DROP": Target("ratio", ">=", 0.7)},
+}
 
 
 def target(row):
     """The target of a row of ratios.rows(), None if it has none."""
-    if row.other == DPDK:
-        return AGAINST_DPDK.get(row.quantity)
-    return TARGETS.get((row.nic, row.conditions), {}).get(row.quantity)
+    wanted = AGAINST_DPDK if row.other == DPDK else TARGETS
+    return wanted.get((row.nic, row.conditions), {}).get(row.quantity)

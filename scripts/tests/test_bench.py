@@ -3,6 +3,7 @@
 
 Nothing here says how fast anything is.
 """
+import re
 import sys
 from pathlib import Path
 
@@ -11,17 +12,18 @@ import pytest
 BENCH = Path(__file__).resolve().parents[1] / "bench"
 sys.path.insert(0, str(BENCH))
 
-import accesses  # noqa: E402
 import bench  # noqa: E402
 import device_trace  # noqa: E402
 import instructions  # noqa: E402
 import models  # noqa: E402
+import rates  # noqa: E402
 import resets  # noqa: E402
 import tables  # noqa: E402
 import targets  # noqa: E402
 from guest import GuestError  # noqa: E402
-from ratios import DPDK, IN_TREE, SLUICE, Sample, Target, percentile, rows, spread, verdict \
-    # noqa: E402
+from ratios import DPDK, IN_TREE, SLUICE, Sample, Target, median, percentile, rows, spread, \
+    verdict  # noqa: E402
+from record import Record  # noqa: E402
 
 # Two runs may differ by so much.
 REPEATABLE = 0.02
@@ -94,6 +96,48 @@ def test_row_has_the_target_of_its_nic_and_conditions():
     assert str(targets.target(rows([cleared])[0])) == ">= 2x"
 
 
+def test_dpdk_is_the_ceiling_of_one_nic_and_a_yardstick_of_the_other():
+    def bound(nic, quantity):
+        found = rows(samples(SLUICE, 1, quantity=quantity, nic=nic) +
+                     samples(DPDK, 1, quantity=quantity, nic=nic))
+        return str(targets.target(next(one for one in found if one.other == DPDK)) or "none")
+    assert bound("e1000", rates.XDP_DROP) == ">= 0.9x"
+    assert bound(targets.VHOST, "pps, XDP_DROP") == ">= 0.7x"
+    assert bound("virtio", rates.XDP_DROP) == "none"
+
+
+# Turns
+
+class Turns:
+    """Rates whose measurements say whose turn it was."""
+
+    def __init__(self):
+        self.bed, self.seen = self, []
+
+    def turn(self, driver):
+        self.seen.append(driver)
+
+
+def test_each_quantity_is_measured_of_both_drivers_before_the_next():
+    """And who is first changes, or one would always find the machine as the other leaves it."""
+    turns, record = Turns(), Record("e1000")
+    measures = {"a": lambda _: 1.0, "b": lambda _: 2.0}
+    for number in range(2):
+        rates.one_round(record, turns, number, measures)
+    assert turns.seen == [IN_TREE, SLUICE] * 2 + [SLUICE, IN_TREE] * 2
+    assert [(sample.quantity, sample.driver, sample.round) for sample in record.samples][:3] == \
+        [("a", IN_TREE, 0), ("a", SLUICE, 0), ("b", IN_TREE, 0)]
+
+
+def test_share_of_the_floor_is_of_the_driver_and_the_round_of_both():
+    record = Record("e1000")
+    values = iter([20.0, 40.0, 10.0, 30.0])
+    rates.one_round(record, Turns(), 0, {rates.UDP_FLOOR: lambda _: next(values),
+                                         rates.UDP_SHARED: lambda _: next(values)})
+    assert {sample.driver: sample.value for sample in record.samples
+            if sample.quantity == rates.UDP_SHARE} == {IN_TREE: 0.5, SLUICE: 0.75}
+
+
 # Accesses
 
 TRACE = [
@@ -108,9 +152,9 @@ TRACE = [
 
 def test_accesses_are_those_of_the_device():
     """Not those of the console and of the file system, which are virtio as well."""
-    count = device_trace.count(TRACE, accesses.REGIONS["virtio_net"])
+    count = device_trace.count(TRACE, models.named("virtio").regions)
     assert count == {("virtio-pci-notify-virtio-net", 0xfe003000): 1}
-    count = device_trace.count(TRACE, accesses.REGIONS["e1000"])
+    count = device_trace.count(TRACE, models.named("e1000").regions)
     assert count == {("e1000-mmio", 0xfeb800d0): 2}
 
 
@@ -209,12 +253,56 @@ def test_numbers_survive_their_file(tmp_path):
     assert tables.read(tmp_path / "numbers.csv") == found
 
 
+# The rows of README's table.
+SHOWN = [
+    "register accesses, lone received packet", "register accesses, request + response",
+    "register accesses per packet, UDP send",
+    "register accesses per packet, UDP send, tx-aggr 4 ms",
+    "guest instructions per packet, XDP_DROP", "guest instructions per packet, RX to the stack",
+    "guest instructions per packet, TX from the stack",
+    "pages allocated per 10^6 received packets"]
+
+
+def test_readme_says_what_was_measured():
+    """The numbers of its first screen are those of the published run."""
+    text = (Path(tables.PROJECT) / "README.md").read_text(encoding="utf-8")
+    lines = re.findall(r"^\|.*→.*\|.*→.*\|$", text, re.M)
+    said = [[cell.replace(" (generic)", "").split(" → ") for cell in line.split("|")[2:4]]
+            for line in lines]
+    found = {(one.nic, one.quantity): [tables.number(median(one.theirs)),
+                                       tables.number(median(one.ours))]
+             for one in rows(tables.read(f"{tables.NUMBERS}/bench.csv"))
+             if one.conditions == targets.STOCK and one.other == IN_TREE}
+    assert [[[number.strip() for number in cell] for cell in line] for line in said] == \
+        [[found[nic, quantity] for nic in ("e1000", "virtio")] for quantity in SHOWN]
+
+
 def test_table_says_ratio_spread_and_verdict():
     text = tables.text(samples(IN_TREE, 1000, 1000, 1000) + samples(SLUICE, 1300, 1100, 1250))
     assert "e1000, stock" in text
     line = next(line for line in text.splitlines() if QUANTITY in line)
     assert line.split()[4:] == ["in-tree", "1,000", "1,250", "1.25x", "1.10-1.30", ">=", "1.2x",
                                 "met"]
+
+
+@pytest.mark.parametrize("words", ["--quick", "--nic e1000", "--part tcp"])
+def test_what_is_published_is_of_one_whole_run(monkeypatch, capsys, words):
+    monkeypatch.setattr(sys, "argv", ["bench", "--publish", *words.split()])
+    with pytest.raises(SystemExit) as ended:
+        bench.arguments()
+    assert ended.value.code == 2
+    assert "--publish is for the whole of make bench" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("failed", [0, 1])
+def test_run_with_a_part_missing_is_not_published(monkeypatch, capsys, tmp_path, failed):
+    monkeypatch.setattr(sys, "argv", ["bench", "--publish"])
+    monkeypatch.setattr(bench, "make_run_dir", lambda: str(tmp_path))
+    published = []
+    monkeypatch.setattr(tables, "publish", lambda record, command: published.append(command))
+    bench.save(bench.arguments(), Record("e1000"), failed)
+    assert published == ([] if failed else ["make bench"])
+    assert ("not published" in capsys.readouterr().out) == bool(failed)
 
 
 def test_part_that_fails_costs_no_other_part(monkeypatch, capsys):
@@ -228,7 +316,7 @@ def test_part_that_fails_costs_no_other_part(monkeypatch, capsys):
     monkeypatch.setattr(bench, "RUN", {"tcp": fails, "memory": works})
     monkeypatch.setattr(sys, "argv", "bench --nic e1000 --part tcp --part memory".split())
     kept = []
-    monkeypatch.setattr(bench, "save", lambda options, record: kept.extend(record.samples))
+    monkeypatch.setattr(bench, "save", lambda options, record, failed: kept.extend(record.samples))
     assert bench.main() == 1
     assert [sample.quantity for sample in kept] == ["before", "after"]
     assert "e1000, tcp: FAILED, not all of it is measured: no end after 60 s" in \

@@ -20,8 +20,11 @@ A_LITTLE = 0.05
 
 def run(*command):
     """What a tool prints; an interface can go while it is looked at."""
-    done = subprocess.run(command, check=False, text=True, stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE)
+    try:
+        done = subprocess.run(command, check=False, text=True, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE)
+    except FileNotFoundError:
+        raise Unwatchable(f"{command[0]} is missing: apt-get install iproute2") from None
     if done.returncode:
         complaint = (done.stderr.strip().splitlines() or ["failed"])[-1]
         raise Unwatchable(f"{' '.join(command)}: {complaint}")

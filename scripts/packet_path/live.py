@@ -61,7 +61,7 @@ class Sample:
         self.own, standard = counters.sums(interface.own()), interface.standard()
         self.qdiscs = interface.qdiscs()
         self.passed = counted(self.own, standard, self.qdiscs) | probed(seen, hooks)
-        self.lost = losses.of_stack(watch.lost()) | losses.of_hooks(hooks)
+        self.lost = losses.of_stack(watch.lost(), interface.is_ours) | losses.of_hooks(hooks)
         self.lost |= losses.of_driver(self.own, standard)
 
 
@@ -144,13 +144,15 @@ def watch_path(interface, watch, options):
 
 def path(options):
     """The exit status; Unwatchable if there is nothing to see."""
-    interface = counters.Interface(options.interface)
-    probes.check()
     try:
+        interface = counters.Interface(options.interface)
+        probes.check()
         watch_path(interface, probes.Probes(interface.index), options)
     except KeyboardInterrupt:
         pass
     except BrokenPipeError:
         # what is left in the buffer is for nobody, and must not be an error in the end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as why:
+        raise probes.Unwatchable(f"{why.filename or options.interface}: {why.strerror}") from None
     return 0

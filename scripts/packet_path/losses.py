@@ -50,16 +50,22 @@ def row(way, reason, function):
     return next(name for name, pattern in ROWS[way] if re.match(pattern, f"{reason} {function}"))
 
 
-def of_stack(lost):
+# What was received is known by a mark that the stack leaves behind its backlog.
+BACKLOG = "CPU_BACKLOG"
+
+
+def of_stack(lost, ours=False):
     """{(way, row, reason, where): packets} of the packets that were freed.
 
-    But hooks know better than the reason which of them it was.
+    But hooks know better than the reason which of them it was, and where the driver is ours its
+    counters have the names of those that it has freed.
     """
     found = {}
     for (received, reason, function), count in lost.items():
-        if reason != "NETFILTER_DROP":
-            way = ("sent", "received")[received]
-            found[way, row(way, reason, function), reason, function] = count
+        if reason != "NETFILTER_DROP" and not (ours and re.match(DRIVER, f"{reason} {function}")):
+            way = ("sent", "received")[received or reason == BACKLOG]
+            name = way, row(way, reason, function), reason, function
+            found[name] = found.get(name, 0) + count
     return found
 
 

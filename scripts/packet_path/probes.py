@@ -3,6 +3,8 @@
 
 probes.bpf.c counts; it is compiled once, and nothing of it stays in the kernel when this ends.
 """
+import contextlib
+import ctypes
 import hashlib
 import os
 import pathlib
@@ -19,6 +21,7 @@ CLANG = ["clang", "-O2", "-g", "-Wall", "-Werror", "-target", "bpf"]
 BTF = pathlib.Path("/sys/kernel/btf/vmlinux")
 TRACING = (pathlib.Path("/sys/kernel/tracing"), pathlib.Path("/sys/kernel/debug/tracing"))
 CAP_SYS_ADMIN = 21
+CLONE_NEWNS = 0x20000
 # As in probes.bpf.c.
 STATIONS = ("gro", "tc", "local", "forwarded", "tcp", "udp", "icmp", "out", "driver", "hook")
 LOST, HELD, GOES_ON = range(3)
@@ -30,11 +33,34 @@ class Unwatchable(Exception):
     """The packets' path cannot be seen; one sentence says why."""
 
 
+def mounted():
+    """Where tracefs is, or None."""
+    try:
+        return next((path for path in TRACING if (path / "available_events").exists()), None)
+    except PermissionError:
+        raise Unwatchable("only root of the machine, not that of a user namespace, may look into "
+                          "the kernel") from None
+
+
+def mount():
+    """tracefs where nobody else sees it and until this program ends: whoever enters a network
+    namespace with `ip netns exec` has a /sys of his own without it.
+    """
+    if ctypes.CDLL(None).unshare(CLONE_NEWNS):
+        return
+    for words in (["--make-rprivate", "/"], ["-t", "tracefs", "tracefs", TRACING[0]]):
+        with contextlib.suppress(FileNotFoundError):
+            subprocess.run(["mount", *words], check=False, stderr=subprocess.DEVNULL)
+
+
 def tracing():
-    for path in TRACING:
-        if (path / "available_events").exists():
-            return path
-    raise Unwatchable("no tracefs: mount -t tracefs tracefs /sys/kernel/tracing")
+    if found := mounted():
+        return found
+    mount()
+    if found := mounted():
+        return found
+    raise Unwatchable(f"no tracefs, and none can be mounted at {TRACING[0]}: was this kernel built "
+                      "without CONFIG_TRACING?")
 
 
 def capable():
@@ -77,12 +103,21 @@ def compile_to(path):
     return path
 
 
+def traceable():
+    """The names of the functions that can have a probe, a line each."""
+    try:
+        return (tracing() / "available_filter_functions").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise Unwatchable("this kernel has no available_filter_functions: it was built without "
+                          "CONFIG_FUNCTION_TRACER") from None
+
+
 def missing():
     """The functions that this kernel lacks; one that lacks an event can show nothing."""
     places = {match["name"]: match["kind"]
               for match in PLACE.finditer(SOURCE.read_text(encoding="utf-8"))}
     events = (tracing() / "available_events").read_text(encoding="utf-8")
-    functions = (tracing() / "available_filter_functions").read_text(encoding="utf-8")
+    functions = traceable()
     there = {event.split(":")[1] for event in events.split()} | \
         set(re.findall(r"^\S+", functions, re.M))
     lacking = {name: kind for name, kind in places.items() if name not in there}

@@ -72,13 +72,18 @@ class PathWatch:
         goal = self._lines() + count
         return wait_for(self._lines, lambda lines: lines >= goal, 30, "intervals")
 
+    def settle(self):
+        """Wait until what has happened is in an interval that has ended, as the one that is under
+        way may have read some numbers already; the number of intervals.
+        """
+        return self._wait_intervals(2)
+
     @contextlib.contextmanager
     def during(self):
         """What is seen while the block runs; nothing else may be under way when it begins."""
         seen, first = Seen(), self._wait_intervals(1)
         yield seen
-        # the one that is under way may have read some numbers already
-        last = self._wait_intervals(2)
+        last = self.settle()
         text = self.guest.sh(f"sed -n {first + 1},{last}p {self.path}").stdout
         for line in text.splitlines():
             seen.add(json.loads(line))

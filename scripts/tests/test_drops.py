@@ -11,21 +11,23 @@ import pytest
 
 import frames
 from counters import Growth, snmp, wait_for
-from device_access import qtest_arguments
+from device_access import TCTL, TCTL_EN, qtest_arguments
 from fault_injection import POOL, Faults
 from guest import Guest, Nic
-from path_watch import NEAR, PathWatch, router_up
+from path_watch import FAR, NEAR, PathWatch, router_up
 from steady_traffic import frame_to
 from taps import fresh_path, wait_for_file
 from test_hang import MTU, without_interrupts
 from test_hostile import LyingDevice, Written
 from topology import GUEST_V4, HOST_MAC, HOST_V4, PEER_V4, wait_carrier
-from xdp import Port, Verdict
+from xdp import Port, To, Verdict
 
 pytest_plugins = ["device_access"]
 N = 20
 PORT = 6100
 OVERSIZE = 1600
+# than a ring has descriptors, and seconds until the watchdog has noticed
+MORE, WATCHDOG = 300, 30
 JUMBO = 100
 NOWHERE, NOBODY, STRANGER = "192.0.2.1", "10.1.0.77", "198.51.100.7"
 on_distribution = pytest.mark.distribution_kernel("tc's drop action is not in it")
@@ -149,6 +151,8 @@ def numbers(guest):
         "clsact": sum(q["drops"] for q in stats if q["kind"] == "clsact"),
         "qdisc": sum(q["drops"] for q in stats if q.get("root")),
         "martian": sum(int(line.split()[martian], 16) for line in columns[1:]),
+        "backlog": sum(int(line.split()[1], 16) for line in
+                       guest.sh("cat /proc/net/softnet_stat").stdout.splitlines()),
         "nft": nft_packets(json.loads(rules)["nftables"] if rules else [])}
 
 
@@ -218,31 +222,69 @@ def wait_for_failed(guest, host):
 HOLD = """
 import pathlib, socket, time
 sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, {size})
 sock.bind(("{host}", {port}))
 pathlib.Path("{ready}").touch()
 time.sleep(600)
 """
 
 
+@contextlib.contextmanager
+def unread(guest, size):
+    """A socket with a buffer of a size."""
+    ready = fresh_path("unread")
+    script = HOLD.format(host=GUEST_V4, port=PORT, ready=ready, size=size)
+    job = guest.spawn(f"exec /usr/bin/python3 -c {shlex.quote(script)}")
+    try:
+        wait_for_file(guest, ready)
+        yield
+    finally:
+        job.stop()
+
+
 @on_distribution
 def test_full_socket(guest, watch):
     """rcvbuf: what does not fit is SOCKET_RCVBUFF and UdpRcvbufErrors; the rest is in the queue."""
-    ready = fresh_path("full")
-    script = HOLD.format(host=GUEST_V4, port=PORT, ready=ready)
-    job = guest.spawn(f"exec /usr/bin/python3 -c {shlex.quote(script)}")
-    wait_for_file(guest, ready)
-    growth = Growth(lambda: numbers(guest))
-    with watch.during() as seen:
-        guest.wire(NEAR).send_many([datagram(guest)] * N)
-        growth.wait("UdpInErrors", 1)
-    lost = growth.of("UdpRcvbufErrors")
-    job.stop()
+    with unread(guest, 1):
+        growth = Growth(lambda: numbers(guest))
+        with watch.during() as seen:
+            guest.wire(NEAR).send_many([datagram(guest)] * N)
+            growth.wait("UdpInErrors", 1)
+        lost = growth.of("UdpRcvbufErrors")
     assert 0 < lost < N
     assert_only(seen, ("received", "socket", "SOCKET_RCVBUFF"), lost)
 
 
+@on_distribution
+def test_backlog(guest, watch):
+    """A processor that has been given more than it may be behind: CPU_BACKLOG, and softnet_stat."""
+    steer = "; echo {} >/sys/class/net/IF/queues/rx-0/rps_cpus"
+    place = Place((), "backlog",
+                  before="sysctl -qw net.core.netdev_max_backlog=1" + steer.format(1),
+                  after="sysctl -qw net.core.netdev_max_backlog=1000" + steer.format(0))
+    with unread(guest, 1 << 20), lossy(guest, place):
+        growth = Growth(lambda: numbers(guest))
+        with watch.during() as seen:
+            guest.wire(NEAR).send_many([datagram(guest)] * N)
+            growth.wait("rx0_passed", N)
+        lost = growth.of("backlog")
+    assert 0 < lost < N
+    assert_only(seen, ("received", "gro", "CPU_BACKLOG"), lost)
+    assert seen.received["udp"] == N - lost
+
+
 # XDP
+
+@contextlib.contextmanager
+def obeying(guest, mode="native"):
+    port = Port(guest, NEAR)
+    port.attach("obey_linear", mode)
+    try:
+        port.wait_carrier()
+        yield port
+    finally:
+        port.detach(mode)
+
 
 @on_distribution
 @pytest.mark.parametrize("verdict, mode, loss", [
@@ -250,20 +292,52 @@ def test_full_socket(guest, watch):
     (Verdict.DROP, "generic", "NOT_SPECIFIED")], ids=["drop", "aborted", "generic drop"])
 def test_xdp(guest, watch, verdict, mode, loss):
     """The program's verdict, before there is an skb and after."""
-    port = Port(guest, NEAR)
-    port.attach("obey_linear", mode)
-    try:
-        port.wait_carrier()
+    with obeying(guest, mode) as port:
         port.counts(reset=True)
         growth = Growth(lambda: guest.ethtool_stats(NEAR))
         with watch.during() as seen:
             port.wire.send_many([port.order(60, verdict)] * N)
             growth.wait("rx0_frames", N)
         assert port.counts()[verdict.name] == N
-    finally:
-        port.detach(mode)
     assert_only(seen, ("received", "xdp", loss))
     assert mode == "generic" or growth.of(f"rx0_{loss}") == N
+
+
+@on_distribution
+def test_xdp_redirect(guest, watch):
+    """The other interface is down: redirect_err."""
+    far = guest.ifname(FAR)
+    with obeying(guest) as port:
+        port.redirect_to(To.DEV_1, far)
+        guest.sh(f"ip link set {far} down")
+        growth = Growth(lambda: guest.ethtool_stats(NEAR))
+        with watch.during() as seen:
+            port.wire.send_many([port.order(60, Verdict.REDIRECT, to=To.DEV_1)] * N)
+            growth.wait("rx0_frames", N)
+    router_up(guest)
+    assert_only(seen, ("received", "xdp", "xdp_redirect_err"))
+    assert growth.of("rx0_xdp_redirect_err") == N
+
+
+@on_distribution
+@pytest.mark.needs("8254x")
+def test_xdp_tx_full(guest, watch, device):
+    """More goes back than the ring holds while the device does not send: xdp_tx_full."""
+    with obeying(guest) as port:
+        port.wire.drain()
+        growth = Growth(lambda: guest.ethtool_stats(NEAR))
+        with watch.during() as seen:
+            device.set_register(TCTL, device.register(TCTL) & ~TCTL_EN)
+            port.wire.send_many([port.order(60, Verdict.TX)] * MORE)
+            growth.wait("rx0_frames", MORE)
+            # and what the ring took goes, once the device looks at its tail again
+            device.set_register(TCTL, device.register(TCTL) | TCTL_EN)
+            growth.wait("rx0_xdp_tx_full", 1)
+            lost = growth.of("rx0_xdp_tx_full")
+            port.wire.send(port.order(60, Verdict.TX))
+            growth.wait("tx0_completed", MORE + 1 - lost)
+    assert 0 < lost < MORE
+    assert_only(seen, ("received", "xdp", "xdp_tx_full"), lost)
 
 
 # Ring, wire, memory
@@ -300,7 +374,7 @@ def test_wire_too_long(guest, watch):
 
 
 @pytest.fixture
-def jumbo(guest):
+def jumbo(guest, watch):
     """The NIC lets long frames in, and has used one buffer of a new ring: what is left is no
     multiple of what a frame needs, so no frame waits for buffers."""
     ifname = guest.ifname(NEAR)
@@ -309,6 +383,7 @@ def jumbo(guest):
     growth = Growth(lambda: guest.ethtool_stats(NEAR))
     guest.wire(NEAR).send(frame_to(guest, NEAR))
     growth.wait("rx0_frames", 1)
+    watch.settle()
     yield
     guest.sh(f"ip link set {ifname} mtu 1500")
     wait_carrier(guest, ifname)
@@ -326,8 +401,32 @@ def test_wire_missed(guest, watch, device):
             growth.wait("dev_missed", 1)
         wait_for(growth, lambda now: now["rx0_frames"] + now["dev_missed"] == JUMBO, 30, "all")
     missed = growth.of("dev_missed")
-    assert seen.losses["received", "wire", "dev_missed"] == missed
+    # no protocol takes the others
+    assert seen.losses == {("received", "wire", "dev_missed"): missed,
+                           ("received", "ip", "UNHANDLED_PROTO"): JUMBO - missed}
     assert seen.received["ring"] == JUMBO - missed
+
+
+@on_distribution
+def test_sent_ring(guest, watch):
+    """The device gets no more frames from memory: those in the ring are lost when it is reset."""
+    ifname, wire = guest.ifname(NEAR), guest.wire(NEAR)
+    guest.expect_console("NETDEV WATCHDOG")
+    # fq_codel, the default, may drop what has waited so long
+    guest.sh(f"tc qdisc replace dev {ifname} root pfifo limit {2 * MORE}")
+    wire.drain()
+    growth = Growth(lambda: guest.ethtool_stats(NEAR))
+    with watch.during() as seen:
+        guest.sh(f"setpci -s {guest.pci(NEAR)} COMMAND=0:4")
+        script = SEND.format(count=MORE, host=HOST_V4, port=PORT)
+        guest.sh(f"/usr/bin/python3 -c {shlex.quote(script)}")
+        growth.wait("resets", 1, WATCHDOG)
+        lost = growth.of("tx0_reset_drop")
+        growth.wait("tx0_completed", MORE - lost)
+    guest.sh(f"tc qdisc del dev {ifname} root")
+    assert 0 < lost < MORE
+    assert len(wire.recv_many(MORE - lost)) == MORE - lost
+    assert_only(seen, ("sent", "ring", "reset_drop"), lost)
 
 
 def test_memory(guest, request):

@@ -14,7 +14,7 @@ from packet_path import losses, picture
 from path_watch import COMMAND, FAR, NEAR, START, PathWatch, Seen, router_up
 from steady_traffic import Inbound
 from taps import fresh_path, program, wait_for_file
-from topology import GUEST_V4, HOST_MAC, HOST_V4, PEER_V4, bring_up, wait_carrier
+from topology import GUEST_V4, HOST_MAC, HOST_V4, NEAR_V4, PEER_V4, bring_up, wait_carrier
 
 pytestmark = pytest.mark.distribution_kernel("virtio_net is not in it")
 INTREE = 2
@@ -171,6 +171,31 @@ def test_other_namespace_is_not_counted(guest):
     assert (here.received["local"], here.sent["out"], here.sent["driver"]) == (40, 40, 40)
 
 
+def test_interface_in_a_namespace(guest, nothing_left):
+    """Below `ip netns exec`, whose /sys has no tracefs; and nothing stays mounted."""
+    there = guest.sh("cat /proc/mounts").stdout
+    ifname = guest.ifname(FAR)
+    frame = datagram(guest, FAR, NEAR_V4)
+    guest.sh(f"ip netns add inside; ip link set {ifname} netns inside; "
+             "ip netns exec inside sysctl -qw net.ipv6.conf.all.disable_ipv6=1; "
+             f"ip -n inside addr add {NEAR_V4}/24 dev {ifname}; ip -n inside link set {ifname} up")
+    try:
+        wait_carrier(guest, ifname, netns="inside")
+        with PathWatch(guest, ifname, "inside") as watch, watch.during() as seen:
+            guest.wire(FAR).send_many([frame] * N)
+    finally:
+        guest.sh("ip netns del inside")
+        wait_for(lambda: guest.ifnames()[FAR], bool, 20, "the interface to come back")
+        router_up(guest)
+    # no rule hangs on its hooks
+    assert seen.received == without_wire({name: N for name in expected_received()
+                                          if name not in HOOKS}, guest.nics[FAR].model)
+    assert seen.losses == {("received", "socket", "NO_SOCKET"): N}
+    assert seen.ledgers == [True] * len(seen.ledgers)
+    assert guest.sh("cat /proc/mounts").stdout == there
+    nothing_left()
+
+
 # Less detail
 
 def test_driver_of_the_kernel(guest):
@@ -254,6 +279,21 @@ def test_losses_are_at_their_station():
         assert losses.row(way, reason, function) == station
 
 
+def test_backlog_is_of_those_received():
+    """It comes before the mark by which a packet that was received is known."""
+    assert losses.of_stack({(0, "CPU_BACKLOG", "enqueue_to_backlog"): 2,
+                            (1, "CPU_BACKLOG", "enqueue_to_backlog"): 1}) == \
+        {("received", "gro", "CPU_BACKLOG", "enqueue_to_backlog"): 3}
+
+
+def test_what_our_driver_frees_is_lost_once():
+    """By the name that its counter has; of another driver there is nothing but the function."""
+    lost = {(0, "NOT_SPECIFIED", "sluice_reset_drop"): 2}
+    assert losses.of_stack(lost, ours=True) == {}
+    assert losses.of_stack(lost) == \
+        {("sent", "ring", "NOT_SPECIFIED", "sluice_reset_drop"): 2}
+
+
 def balanced():
     """One queue that has lost nothing."""
     rx = {f"rx0_{name}": 0 for name in ["frames", *ledger.RX_ENDS]}
@@ -291,12 +331,25 @@ REFUSALS = {
     "no path": ("COMMAND ../net/lo", "../net/lo: no such interface; 'ip link' lists them"),
     "no root": ("setpriv --reuid=65534 COMMAND IF", "only root"),
     "no capability": ("setpriv --bounding-set=-sys_admin COMMAND IF", "CAP_SYS_ADMIN"),
+    "a long name": ("COMMAND $(seq -s '' 200)", ": no such interface; 'ip link' lists them"),
+    # as in a namespace of users, which nobody can make below a chroot
+    "capable but not root": ("setpriv --reuid=65534 --inh-caps=+sys_admin "
+                             "--ambient-caps=+sys_admin COMMAND IF", "only root of the machine"),
+    "no tools": ("mkdir -p /tmp/few; PATH=/tmp/few COMMAND IF",
+                 "tc is missing: apt-get install iproute2"),
+    "no place for the probes": ("XDG_CACHE_HOME=/proc COMMAND IF", "/proc/sluice: "),
+    "no functions": (ALONE + "'cp /sys/kernel/tracing/available_events /tmp/events; "
+                     "mount -t tmpfs none /sys/kernel/tracing; "
+                     "cp /tmp/events /sys/kernel/tracing/available_events; exec COMMAND IF'",
+                     "no available_filter_functions"),
     "no compiler": ("mkdir -p /tmp/few; XDG_CACHE_HOME=/tmp/none PATH=/tmp/few COMMAND IF",
                     "clang is missing: apt-get install clang libbpf-dev"),
     "no BTF": (ALONE + "'mount -t tmpfs none /sys/kernel/btf; exec COMMAND IF'",
                "this kernel has no /sys/kernel/btf/vmlinux"),
-    "no tracefs": (ALONE + "'mount -t tmpfs none /sys/kernel/debug; "
-                   "mount -t tmpfs none /sys/kernel/tracing; exec COMMAND IF'", "no tracefs"),
+    "no tracefs": (ALONE + "'mkdir -p /tmp/btf; mount --bind /sys/kernel/btf /tmp/btf; "
+                   "mount -t tmpfs none /sys/kernel; mkdir /sys/kernel/btf; "
+                   "mount --bind /tmp/btf /sys/kernel/btf; exec COMMAND IF'",
+                   "no tracefs, and none can be mounted at /sys/kernel/tracing"),
     "no tracepoint": (ALONE + shlex.quote(EDIT.replace("NAME", "skb:kfree_skb")
                                           .replace("FILE", "available_events")),
                       "this kernel has no tracepoint kfree_skb"),

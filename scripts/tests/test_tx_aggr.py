@@ -27,6 +27,8 @@ PORT = 6200
 FRAMES, LONGEST = 32, 100_000
 ALONE = 8
 LONE = 20
+# Streams' frames until one of them has waited.
+MANY = 100
 
 
 @pytest.fixture(scope="module")
@@ -95,15 +97,18 @@ def test_100000_datagrams_share_doorbells_and_arrive_once_and_in_order(guest, ag
 
 
 def test_last_frames_of_a_stream_go_when_their_time_is_over(guest, aggr):
-    """More frames share a doorbell than there are: the timer rings for them, once."""
+    """More frames share a doorbell than there are: the timer rings for them, once. None waits for
+    a virtio device that is awake, so it may take some streams."""
     assert not aggr(f"frames=1000000 bytes=1000000000 usecs={LONGEST}").status
-    counters, wire = grown(guest), guest.wire(WIRED)
-    shoot(guest, 0, 3 * ALONE)
-    assert numbers(wire, 3 * ALONE) == list(range(3 * ALONE))
-    assert counters.wait("tx0_completed", 3 * ALONE) == 3 * ALONE
-    now = counters()
+    counters, wire, sent, now = grown(guest), guest.wire(WIRED), 0, {"tx0_held": 0}
+    while not now["tx0_held"] and sent < MANY * ALONE:
+        shoot(guest, 0, 3 * ALONE)
+        assert numbers(wire, 3 * ALONE) == list(range(3 * ALONE))
+        sent += 3 * ALONE
+        assert counters.wait("tx0_completed", sent) == sent
+        now = counters()
     assert now["tx0_timers"] >= 1
-    assert now["tx0_doorbells"] < 3 * ALONE
+    assert now["tx0_doorbells"] < sent
 
 
 # Another device may not have sent all in the 100 ms that it is given, with or without this.

@@ -121,11 +121,18 @@ def pair(tmp_path):
         front.close()
 
 
-def wait_asleep(back):
-    """It sleeps nowhere but where it waits for events."""
+def wait_process(back, wanted, what):
     stat = pathlib.Path(f"/proc/{back.process.pid}/stat")
     wait_for(lambda: stat.read_text(encoding="utf-8").rpartition(") ")[2][0],
-             lambda state: state == "S", 5, "the device to sleep")
+             lambda state: state == wanted, 5, what)
+
+
+def stop_asleep(back):
+    """It sleeps nowhere but where it waits for events; and until it has stopped, the signal has
+    only woken it, and an event of then would be heard before all others."""
+    wait_process(back, "S", "the device to sleep")
+    os.kill(back.process.pid, signal.SIGSTOP)
+    wait_process(back, "T", "the device to stop")
 
 
 def wait_received(back, count):
@@ -179,8 +186,7 @@ def test_ring_that_stops_says_where_it_stood(pair, kicks):
     front.forbid_calls()
     front.show(0)
     wait_received(back, 1)
-    wait_asleep(back)
-    os.kill(back.process.pid, signal.SIGSTOP)
+    stop_asleep(back)
     front.show(1)
     os.eventfd_write(front.kicks[TX], kicks - 1)
     front.stop(TX)

@@ -68,7 +68,7 @@ class Bench:
 
     def connect(self):
         """The honest device that sends each frame back."""
-        self.backend = Backend(self.port, mac=Port.mac, seed=SEED)
+        self.backend = Backend(self.port, mac=self.port.mac, seed=SEED)
         self.backend.echo(True)
 
 

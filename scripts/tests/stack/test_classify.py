@@ -71,13 +71,24 @@ def test_qd_clsact_mirror(bed):
         assert hits(bed.router, "ingress") == [MANY]
 
 
+def program():
+    """The filter of classify.bpf.c."""
+    return f"bpf direct-action object-file {bpf.build()}/classify.bpf.o section tc"
+
+
 def test_qd_clsact_bpf(bed):
     """qd-clsact: a BPF program drops one port, sends another one back, passes the third."""
-    program = f"bpf direct-action object-file {bpf.build()}/classify.bpf.o section tc"
-    with filters(bed.router, f"ingress {program}"):
+    with filters(bed.router, f"ingress {program()}"):
         lost(bed.left, bed.router, ROUTER_V4, MANY, port=PORT + 1)
         with Sniffer(bed.left, f"-Q in udp port {PORT + 2}") as back:
             lost(bed.left, bed.router, ROUTER_V4, MANY, port=PORT + 2)
             assert len(back.frames(MANY)) == MANY
         with expected_at(bed.router, ROUTER_V4, MANY):
             send(bed.left, ROUTER_V4, PORT, {6000: MANY}, source=LEFT_V4)
+
+
+def test_qd_clsact_bpf_egress(bed):
+    """qd-clsact: of what is sent it drops one port, and passes the others."""
+    with filters(bed.left, f"egress {program()}"):
+        lost(bed.left, bed.router, ROUTER_V4, MANY, port=PORT + 1)
+        exchange(bed.left, bed.router, ROUTER_V4, MANY)

@@ -91,10 +91,17 @@ SETS = {
                  r"generic-receive-offload: {}\n"),
     "debug": ("ethtool -s IF msglvl {}", (6, 7), "Settings for IF",
               r"Current message level: 0x0000000{} "),
+    "pause": ("ethtool -A IF rx {}", ("off", "on"), "Pause parameters for IF", r"RX:\t+{}\n"),
+    "link modes": ("ethtool -s IF advertise {}", ("0x008", "0x02f"), "Settings for IF",
+                   "Advertised link modes:"),
 }
+# Which NIC has what the others have not.
+WITH_A_PHY = pytest.mark.needs("flow control")
 
 
-@pytest.mark.parametrize("what", SETS)
+@pytest.mark.parametrize("what", [pytest.param(what, marks=WITH_A_PHY if what in
+                                               ("pause", "link modes") else ())
+                                  for what in SETS])
 def test_nl_genl_ethtool_sets(bed, what):
     """nl-genl: ethtool sets, --monitor hears of each set once, frames still pass."""
     left, name = bed.left, bed.left.ifname()

@@ -192,7 +192,8 @@ def tracking(bed):
 
 
 def test_nf_ct(bed, tracking):
-    """nf-ct: TCP is ESTABLISHED, then waits; UDP has no reply, then has one."""
+    """nf-ct: TCP is ESTABLISHED, then waits; UDP has no reply, then has one; the router's own
+    datagrams are known, too."""
     with rules(bed.router, FOLLOW):
         connection = Connection(bed.right, bed.left, RIGHT_V4, held=True)
         connection.wait_exchanged()
@@ -210,6 +211,10 @@ def test_nf_ct(bed, tracking):
             send(bed.right, LEFT_V4, 6000, {PORT: 1})
         line, = tracked(bed.router, f"-p udp --dport {PORT}")
         assert "[UNREPLIED]" not in line
+        with expected_at(bed.right, RIGHT_V4, 1):
+            send(bed.router, RIGHT_V4, PORT, {6001: 1})
+        line, = tracked(bed.router, "-p udp --sport 6001")
+        assert f"src={ROUTER_OUT_V4} dst={RIGHT_V4}" in line and "[UNREPLIED]" in line
 
 
 def test_nf_ct_nat(bed, tracking):

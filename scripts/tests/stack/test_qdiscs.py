@@ -2,6 +2,7 @@
 """qd-*: the qdisc in front of the driver, whichever it is: rates, delays, drops, order."""
 import contextlib
 import re
+import statistics
 
 import pytest
 
@@ -174,7 +175,8 @@ def round_trips(bed, count):
 def test_qd_netem(bed):
     """qd-netem: each ping takes the delay; of those sent, what is missing is what it dropped."""
     with qdisc(bed.left, "qdisc replace dev IF root netem delay 60ms limit 4000"):
-        assert min(round_trips(bed, 10)) >= 60
+        times = round_trips(bed, 10)
+        assert min(times) >= 60 and statistics.median(times) < 100
     count = 1000
     with qdisc(bed.left, "qdisc replace dev IF root netem loss 30% limit 4000"):
         receiver = Receiver(bed.router, f"{ROUTER_V4}/{PORT}", expect=count)
@@ -247,4 +249,4 @@ def test_qd_replaced(bed):
     assert grown["tx0_accepted"] == grown["tx0_completed"] == arrived["received"]
     # While one qdisc takes another one's place the kernel has none, and counts what it drops, but
     # not what still waits in the old one, as it does where the device is slow.
-    assert dropped.of("dropped") <= count - arrived["received"] < count // 2
+    assert dropped.of("dropped") <= count - arrived["received"] < count // 5

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tracepoints import counted_events
+from tracepoints import counted_calls, counted_events
 from xdp import To, Verdict, check_ledger, received
 
 pytest_plugins = ["xdp_fixtures"]
@@ -30,28 +30,30 @@ def orders(port):
 
 
 def obeyed(port, mode):
-    """What became of the orders: the program's counts, skbs made, frames sent back."""
+    """What became of the orders: the program's counts, skbs made and given to the stack, frames
+    passed, frames sent back."""
     port.attach("obey_linear", mode=mode)
     port.counts(reset=True)
-    with counted_events(port.guest, "net:netif_receive_skb", "len",
-                        f'name=="{port.name}"') as skbs, port.sink() as sunk:
+    with counted_calls(port.guest, "napi_build_skb") as built, \
+            counted_events(port.guest, "net:netif_receive_skb", "len",
+                           f'name=="{port.name}"') as given, port.sink() as sunk:
         port.wire.send_many(orders(port))
         counts = port.wait_count(sum(ORDERED.values()))
         passed = [s.frame for s in sunk(ORDERED[Verdict.PASS])]
-        made = skbs.total()
+        skbs = built.total(), given.total()
     back = received(port.wire, ORDERED[Verdict.TX])
     port.detach(mode)
-    return {verdict: counts[verdict.name] for verdict in ORDERED}, made, passed, back
+    return {verdict: counts[verdict.name] for verdict in ORDERED}, skbs, passed, back
 
 
 @pytest.mark.parametrize("mode", ["native", "generic"])
 def test_xdp(ports, mode):
     """xdp-native, xdp-generic: the same counts; only native makes no skb of what does not pass."""
     port = ports[0]
-    counts, made, passed, back = obeyed(port, mode)
+    counts, skbs, passed, back = obeyed(port, mode)
     sent = orders(port)
     assert counts == ORDERED
-    assert made == {"native": ORDERED[Verdict.PASS], "generic": sum(ORDERED.values())}[mode]
+    assert skbs == 2 * ({"native": ORDERED[Verdict.PASS], "generic": sum(ORDERED.values())}[mode],)
     of = {verdict: [f for f in sent if f[18] == verdict] for verdict in ORDERED}
     assert (passed, back) == (of[Verdict.PASS], of[Verdict.TX])
 

@@ -16,6 +16,7 @@
  *                  where it stood when it was last stopped
  *   echo 0|1       whether each frame of the guest goes back to its sender
  *   send N SIZE    N frames to the guest, as it makes room for them; honest only
+ *   forge N KIND   N frames more, each with this lie about what is received; honest only
  *   lie N F V      N lies, then honest again. One in F is such that a driver has to give up the
  *                  queue, and after each V the device vanishes; 0 is never
  *   honest         no more lies; what was held back is delivered
@@ -1621,6 +1622,44 @@ static bool receive_turn(struct ring *r)
 	return !left;
 }
 
+/* Lies to order: the driver has to lose each frame, and no other. */
+
+static struct lie *ordered;
+static __u64 to_forge;
+
+static bool order(const char *kind, __u64 count)
+{
+	struct lie *lie;
+
+	for (lie = mild; lie < mild + ARRAY_SIZE(mild); lie++)
+		if (lie->where & ON_RX && !strcmp(lie->name, kind)) {
+			ordered = lie;
+			to_forge = count;
+			return true;
+		}
+	return false;
+}
+
+static bool forge_turn(struct ring *r)
+{
+	unsigned int left = TURN;
+	static struct buffer b;
+
+	while (left && to_forge && !gathered_count && take(r, &b)) {
+		struct claim c = truth(r, &b);
+
+		ordered->tell(r, &b, &c);
+		fill(&b, &c);
+		stage(r, &b, &c);
+		ordered->count++;
+		lies++;
+		to_forge--;
+		left--;
+	}
+	show(r);
+	return !left;
+}
+
 /* The driver's kick is what wakes the device; it must not come between the look and the sleep. */
 static bool sleep_well(struct ring *r, bool interested)
 {
@@ -1635,11 +1674,12 @@ static bool honest_turn(void)
 {
 	bool more = receive_turn(&rings[TX]);
 
-	more |= send_turn(&rings[RX]);
+	more |= send_turn(&rings[RX]) | forge_turn(&rings[RX]);
 	if (more)
 		return true;
 	more = !sleep_well(&rings[TX], !echo_waits);
-	return more | !sleep_well(&rings[RX], rings[RX].enabled && (echo_waits || to_send));
+	return more | !sleep_well(&rings[RX], rings[RX].enabled &&
+						(echo_waits || to_send || to_forge));
 }
 
 /* vhost-user: what QEMU says (docs/interop/vhost-user.rst of its source) */
@@ -2113,6 +2153,7 @@ static void obey(const char *line)
 {
 	unsigned long long count;
 	unsigned int size;
+	char kind[32];
 
 	if (!strcmp(line, "rings\n")) {
 		say_rings();
@@ -2134,7 +2175,7 @@ static void obey(const char *line)
 		   size <= MAX_FRAME) {
 		to_send += count;
 		send_size = size;
-	} else {
+	} else if (sscanf(line, "forge %llu %31s", &count, kind) != 2 || !order(kind, count)) {
 		errx(1, "no command: %s", line);
 	}
 	puts("done");

@@ -163,6 +163,10 @@ class Backend(Process):
         """Frames to the guest, which come as it makes room for them."""
         self.ask(f"send {count} {size}")
 
+    def forge(self, count, kind):
+        """Frames to the guest, each with this lie of vhost-liar.c's and no other."""
+        self.ask(f"forge {count} {kind}")
+
     def lie(self, count, fatal_every, vanish_every=0):
         """So many lies, then honest again; vhost-liar.c says what the others are."""
         self.ask(f"lie {count} {fatal_every} {vanish_every}")

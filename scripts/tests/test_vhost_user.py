@@ -21,6 +21,7 @@ from counters import Growth, wait_for
 from devlink import REPORTERS, health
 from drivers import assert_ledgers, sluice_only
 from guest import Guest
+from path_watch import PathWatch
 from topology import HOST_MAC, bring_up, wait_carrier
 from vhost_user import Backend, Dpdk, Port, sent_frame
 
@@ -45,6 +46,10 @@ LIES = {False: {"split": (20_000, 200, 6_000), "packed": (20_000, 200, 6_000),
                 "split, plain": (5_000, 100, 2_000), "packed, plain": (5_000, 100, 2_000)},
         True: {"split": (450_000, 2000, 50_000), "packed": (450_000, 2000, 50_000),
                "split, plain": (50_000, 1000, 10_000), "packed, plain": (50_000, 1000, 10_000)}}
+# A lie to order, and the driver's counter of the frames that it cost.
+ORDERS = {"length_long": "length_err", "length_zero": "length_err", "length_short": "length_err",
+          "length_bare": "length_err", "buffers_zero": "chain_err", "header_csum": "hdr_err"}
+FORGED = 300
 A_MILLION = bool(os.environ.get("SLUICE_MILLION_LIES"))
 
 
@@ -261,6 +266,21 @@ def test_new_device_starts_from_what_the_driver_says(bench):
 
 
 # A device that lies
+
+@pytest.mark.parametrize("bench", ["split", "packed"], indirect=True)
+def test_path_shows_what_the_receive_ring_loses(bench):
+    """obs-drops: each frame with such a lie is lost in the ring, by name, and no other anywhere."""
+    with PathWatch(bench.guest, bench.ifname) as watch:
+        for kind, reason in ORDERS.items():
+            counters = bench.counters()
+            with watch.during() as seen:
+                bench.backend.forge(FORGED, kind)
+                counters.wait("rx0_frames", FORGED)
+            assert seen.losses == {("received", "ring", reason): FORGED}, kind
+            assert seen.ledgers[-1] is True
+            assert counters.of("rx0_frames") == counters.of(f"rx0_{reason}") == FORGED
+    assert_exact_both_ways(bench, 1000)
+
 
 def assert_goes_on(bench, lies, before):
     """Wait for the lies, which come as fast as the driver makes room; its totals."""

@@ -4,8 +4,8 @@
 
 The engine takes its descriptor format as a constant struct of functions; only when the compiler
 folds it away does a packet cost no indirect call. A format that is not const, or an engine
-function that is not always inlined, compiles without a warning and shows only here. There are
-no exceptions: even the BPF program is entered by a direct call, to the kernel's XDP dispatcher.
+function that is not always inlined, compiles without a warning and shows only here. Even the BPF
+program is entered by a direct call, to the kernel's XDP dispatcher.
 """
 import re
 from pathlib import Path
@@ -24,6 +24,9 @@ INSTRUCTION = re.compile(r"^\s*[0-9a-f]+:\t(.*)$")
 INDIRECT = re.compile(r"^(?:\w+ )*(?:call|jmp)q?\s+\*(.*)$")
 RELOCATION = re.compile(r"^\s*[0-9a-f]+: R_\w+\s+(\S+?)(?:[-+]0x[0-9a-f]+)?$")
 THUNK = re.compile(r"^__x86_indirect_")
+# Before a module runs, the kernel writes the instruction itself over a call through it (for
+# irqs_disabled(): pushf, pop), or a direct call below Xen: ALT_CALL() in asm/paravirt_types.h.
+PATCHED = "pv_ops"
 
 
 class Instruction(NamedTuple):
@@ -67,7 +70,8 @@ def indirect_calls(objdump):
         if match and not targets:
             targets = [match[1].strip()]
         for target in targets:
-            yield Call(instruction, target)
+            if target != PATCHED:
+                yield Call(instruction, target)
 
 
 def symbols(objdump):

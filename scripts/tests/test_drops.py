@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Where a packet got lost: for each place, exactly N packets are lost there, the one counter that
 names the place grows by N, and `sluice path` shows these N there and no other loss anywhere."""
+import collections
 import contextlib
 import dataclasses
 import functools
@@ -12,13 +13,13 @@ import pytest
 import frames
 from counters import Growth, snmp, wait_for
 from device_access import TCTL, TCTL_EN, qtest_arguments
-from fault_injection import POOL, Faults
+from fault_injection import POOL, SLAB, Faults
 from guest import Guest, Nic
 from path_watch import FAR, NEAR, PathWatch, router_up
 from steady_traffic import frame_to
-from taps import fresh_path, wait_for_file
+from taps import BUFFER, fresh_path, wait_for_file
 from test_hang import MTU, without_interrupts
-from test_hostile import LyingDevice, Written
+from test_hostile import ERRORS, LONGEST_CHAIN, LyingDevice, Written
 from topology import GUEST_V4, HOST_MAC, HOST_V4, PEER_V4, wait_carrier
 from xdp import Port, To, Verdict
 
@@ -289,7 +290,8 @@ def obeying(guest, mode="native"):
 @on_distribution
 @pytest.mark.parametrize("verdict, mode, loss", [
     (Verdict.DROP, "native", "xdp_drop"), (Verdict.ABORTED, "native", "xdp_aborted"),
-    (Verdict.DROP, "generic", "NOT_SPECIFIED")], ids=["drop", "aborted", "generic drop"])
+    (Verdict.UNKNOWN, "native", "xdp_invalid"), (Verdict.DROP, "generic", "NOT_SPECIFIED")],
+                         ids=["drop", "aborted", "unknown", "generic drop"])
 def test_xdp(guest, watch, verdict, mode, loss):
     """The program's verdict, before there is an skb and after."""
     with obeying(guest, mode) as port:
@@ -349,16 +351,36 @@ def device(guest, qtest_path):
     access.close()
 
 
-@on_distribution
-@pytest.mark.needs("8254x")
-def test_ring(guest, watch, device):
-    """The device writes a length that cannot be: length_err."""
+# What the device writes of one frame, by the loss. On virtio vhost-liar.c does: test_vhost_user.py
+LIES = {"length_err": [Written(13)], "hw_err": [Written(60, errors=ERRORS["RXE"])],
+        "chain_err": [Written(BUFFER, last=False)] * LONGEST_CHAIN + [Written(BUFFER)]}
+
+
+def assert_lies_are_lost(guest, watch, device, lie, loss, station="ring"):
     growth = Growth(lambda: guest.ethtool_stats(NEAR))
     with watch.during() as seen:
-        device.forge(*[Written(13)] * N)
-        growth.wait("rx0_frames", N)
-    assert_only(seen, ("received", "ring", "length_err"))
-    assert growth.of("rx0_length_err") == N
+        for i in range(1, N + 1):
+            device.forge(*lie)
+            growth.wait("rx0_frames", i)
+    assert_only(seen, ("received", station, loss))
+    assert growth.of(f"rx0_{loss}") == N
+
+
+@on_distribution
+@pytest.mark.needs("8254x")
+@pytest.mark.parametrize("loss", LIES)
+def test_ring(guest, watch, device, loss):
+    """The device writes a length that cannot be, an error, a frame that does not end."""
+    assert_lies_are_lost(guest, watch, device, LIES[loss], loss)
+
+
+@on_distribution
+@pytest.mark.needs("8254x")
+def test_xdp_no_frags(guest, watch, device):
+    """A frame over two buffers, which no device has at this MTU, and a program for one."""
+    with obeying(guest):
+        lie = [Written(BUFFER, last=False), Written(BUFFER)]
+        assert_lies_are_lost(guest, watch, device, lie, "xdp_no_frags", "xdp")
 
 
 @on_distribution
@@ -430,14 +452,21 @@ def test_sent_ring(guest, watch):
 
 
 def test_memory(guest, request):
-    """No page to replace a frame's: alloc_fail; only a kernel that watches can refuse memory."""
+    """No page to replace a frame's, or no skb; only a kernel that watches can refuse memory."""
     if request.config.option.kernel not in ("kasan", "kcsan"):
         pytest.skip("this kernel injects no faults")
     port, faults = Port(guest, NEAR), Faults(guest)
-    with PathWatch(guest, port.name) as watching, watching.during() as seen:
-        growth = Growth(lambda: guest.ethtool_stats(NEAR))
-        with faults.armed(POOL, probability=100):
-            port.wire.send_many([port.order(60, Verdict.PASS)] * N)
-            growth.wait("rx0_frames", N)
-    assert_only(seen, ("received", "ring", "alloc_fail"))
-    assert growth.of("rx0_alloc_fail") == N
+    with PathWatch(guest, port.name) as watching:
+        # NAPI has a store of skbs: not each is asked for
+        for kind, loss, least in ((POOL, "alloc_fail", N), (SLAB, "skb_fail", 1)):
+            growth = Growth(lambda: guest.ethtool_stats(NEAR))
+            with watching.during() as seen:
+                with faults.armed(kind, probability=100):
+                    port.wire.send_many([port.order(60, Verdict.PASS)] * N)
+                    growth.wait("rx0_frames", N)
+            lost = growth.of(f"rx0_{loss}")
+            assert least <= lost <= N
+            assert seen.losses == collections.Counter({
+                ("received", "ring", loss): lost,
+                ("received", "ip", "UNHANDLED_PROTO"): N - lost})
+            assert seen.ledgers[-1] is True

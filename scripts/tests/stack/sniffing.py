@@ -9,12 +9,18 @@ from counters import wait_for
 from taps import fresh_path
 
 
+# Whole frames of the tests. The kernel's ring for tcpdump has places of this length: with the
+# 64 KiB of "everything" the 16 MiB are 256 places, and a tcpdump that waits loses what follows.
+LONGEST = 4096
+
+
 class Sniffer:
     """Runs while the block does; filter is in tcpdump's language."""
 
     def __init__(self, host, words="", i=None):
         self._host = host
-        self._words = f"-i {host.ifname(i)} -s 0 -B 16384 -U --immediate-mode {words}"
+        self._words = f"-i {host.ifname(i)} -s {LONGEST} -B 16384 -U " \
+            f"--immediate-mode {words}"
         self._file = fresh_path("tcpdump")
         self._job = None
 

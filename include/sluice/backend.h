@@ -70,6 +70,8 @@ struct devlink_health_reporter;
  *	called again for the next one. Visible before the next @tx_done
  * @rx_arm: ask for an interrupt by the next completion, while NAPI still polls
  *	and nobody else can. Visible before the next @rx_ready
+ * @rx_disarm: take that back, as a timer or a socket polls on; they ask again.
+ *	NULL if interrupts stay off until @irq_enable
  * @irq_enable: NAPI has ended: undo the masking by the interrupt handler, if any,
  *	and poll again for what came too early to raise an interrupt
  * @tx_min_len: frames are padded to this length
@@ -106,6 +108,7 @@ struct sluice_dp {
 	bool (*tx_done)(struct sluice_txq *q, u32 first, u32 last);
 	bool (*tx_arm)(struct sluice_txq *q);
 	void (*rx_arm)(struct sluice_rxq *q);
+	void (*rx_disarm)(struct sluice_rxq *q);
 	void (*irq_enable)(struct sluice_vector *v);
 	u32 tx_min_len;
 	u32 tx_hdr_descs;

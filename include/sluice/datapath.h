@@ -74,6 +74,8 @@ static __always_inline int sluice_poll(const struct sluice_dp *dp,
 	dp->rx_arm(v->rx);
 	if (napi_complete_done(napi, done))
 		dp->irq_enable(v);
+	else if (dp->rx_disarm)
+		dp->rx_disarm(v->rx);
 	return done;
 }
 

@@ -21,7 +21,7 @@ ARGS_LIMIT = 5
 # Lines with kernel-doc and reasons, which are a quarter.  The core is paid for once, a backend for
 # each kind of device.
 CORE_LIMIT = 6300
-BACKEND_LIMIT = 3300
+BACKEND_LIMIT = 3325
 
 
 def percentile(values, share):

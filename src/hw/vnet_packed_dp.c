@@ -313,6 +313,13 @@ static __always_inline void vnet_packed_rx_arm(struct sluice_rxq *q)
 	vnet_dim_sample(q->vec);
 }
 
+static __always_inline void vnet_packed_rx_disarm(struct sluice_rxq *q)
+{
+	struct vnet_packed r = vnet_packed_rx(q);
+
+	vnet_packed_silence(&r);
+}
+
 static __always_inline void vnet_packed_irq_enable(struct sluice_vector *v)
 {
 	if (vnet_packed_rx_ready(v->rx))
@@ -335,6 +342,7 @@ static const struct sluice_dp vnet_packed_dp = {
 	.tx_done	= vnet_packed_tx_done,
 	.tx_arm		= vnet_packed_tx_arm,
 	.rx_arm		= vnet_packed_rx_arm,
+	.rx_disarm	= vnet_packed_rx_disarm,
 	.irq_enable	= vnet_packed_irq_enable,
 	.tx_min_len	= ETH_HLEN,
 	.tx_hdr_descs	= 1,

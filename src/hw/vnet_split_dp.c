@@ -306,6 +306,18 @@ static __always_inline void vnet_split_rx_arm(struct sluice_rxq *q)
 	vnet_dim_sample(q->vec);
 }
 
+/* An index that has passed asks for nothing. */
+static __always_inline void vnet_split_rx_disarm(struct sluice_rxq *q)
+{
+	bool event_idx = vnet_rx_state(q)->mode.event_idx;
+	struct vnet_split r = vnet_split_rx(q);
+
+	if (event_idx)
+		vnet_split_ask(&r, q->mask, true, q->head - 1);
+	else
+		vnet_split_silence(&r, false);
+}
+
 static __always_inline void vnet_split_irq_enable(struct sluice_vector *v)
 {
 	if (vnet_split_rx_ready(v->rx))
@@ -328,6 +340,7 @@ static const struct sluice_dp vnet_split_dp = {
 	.tx_done	= vnet_split_tx_done,
 	.tx_arm		= vnet_split_tx_arm,
 	.rx_arm		= vnet_split_rx_arm,
+	.rx_disarm	= vnet_split_rx_disarm,
 	.irq_enable	= vnet_split_irq_enable,
 	.tx_min_len	= ETH_HLEN,
 	.tx_hdr_descs	= 1,

@@ -9,7 +9,7 @@ import pytest
 import frames
 from connections import talk
 from counters import Growth, wait_for
-from datagrams import PORT, Receiver, exchange, intact, send
+from datagrams import PORT, Receiver, exchange, expected_at, intact, send
 from guest import Nic
 from hosts import LEFT_V4, ROUTER_V4, WIRE, rx_losses
 from polling import hold, interrupts, polls_every, processors_of, send_apart, softirqs
@@ -140,16 +140,24 @@ def test_rx_threaded_busy_poll(bed):
 
 
 def test_rx_threaded_timer(bed):
-    """rx-threaded: polls by a timer, while the interrupt stays off."""
-    name = bed.router.ifname()
+    """rx-threaded: polls by a timer, while the interrupt stays off; without, each frame is one."""
+    name, count = bed.router.ifname(), 500
     sysfs = f"/sys/class/net/{name}"
-    bed.router.sh(f"echo 500000 > {sysfs}/gro_flush_timeout; "
-                  f"echo 20 > {sysfs}/napi_defer_hard_irqs")
-    try:
+
+    def frames_apart():
+        before = interrupts(bed.guest, name)
         with counted_events(bed.guest, "napi:napi_poll", "work", f'dev_name=="{name}"') as polls:
-            before = interrupts(bed.guest, name)
-            both_ways(bed)
-            assert polls.total() > 2 * (interrupts(bed.guest, name) - before)
+            with expected_at(bed.router, ROUTER_V4, count):
+                send(bed.left, ROUTER_V4, PORT, {6000: count}, pause=0.002)
+            return interrupts(bed.guest, name) - before, polls.total()
+    assert frames_apart()[0] > count // 2
+    # an interrupt, if none comes for a fifth of a second
+    bed.router.sh(f"echo 1000000 > {sysfs}/gro_flush_timeout; "
+                  f"echo 200 > {sysfs}/napi_defer_hard_irqs")
+    try:
+        raised, polls = frames_apart()
+        assert raised < count // 10 and polls > count
+        both_ways(bed)
     finally:
         bed.router.sh(f"echo 0 > {sysfs}/gro_flush_timeout; echo 0 > {sysfs}/napi_defer_hard_irqs")
 

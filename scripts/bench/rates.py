@@ -116,8 +116,10 @@ class Rates:
         """
         name, said = self.bed.names[0], "/tmp/xsksink"
         with self.program("bare_socket"):
+            # what the last one said is no sign that this one is there
+            self.bed.sh(f"rm -f {said}")
             job = self.bed.guest.spawn(f"{bpf.build()}/xsksink {name} copy 1 >{said}")
-            self.bed.sh(f"until grep -q ready {said}; do sleep 0.1; done")
+            self.bed.sh(f"until grep -qs ready {said}; do sleep 0.1; done")
             seconds = self.peer().send(self.plan.frames) / SECOND
             job.wait()
         return int(re.search(r"frames (\d+)", self.bed.sh(f"cat {said}"))[1]) / seconds

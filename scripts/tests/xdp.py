@@ -15,6 +15,7 @@ import bpf
 from counters import wait_for
 from guest import Nic
 from ledger import assert_balanced
+from taps import fresh_path
 from topology import wait_carrier
 
 
@@ -188,6 +189,22 @@ class Port:
         finally:
             self.sh("pkill framesink")
 
+    def af_xdp(self, options):
+        """An AF_XDP socket in the map, until nothing comes any more; a function that waits for
+        that and reads (frames, bytes, sum of all bytes)."""
+        said = fresh_path("xsk")
+        job = self.guest.spawn(f"{self.binary('xsksink')} {self.name} {options} >{said} 2>&1")
+
+        def text():
+            return self.guest.sh(f"cat {said}", check=False).stdout
+        wait_for(text, lambda now: "ready" in now, 20, "the socket to be in the map")
+
+        def total():
+            job.wait(30)
+            match = re.search(r"frames (\d+) bytes (\d+) sum (\d+)", text())
+            return tuple(map(int, match.groups()))
+        return total
+
     def read_sink(self, path, count, timeout=10):
         """The first `count` frames in the sink, then whatever is there: more is for the test."""
         found = []
@@ -225,6 +242,11 @@ def received(wire, count, timeout=10):
         return len(found)
     wait_for(read, lambda number: number >= count, timeout, f"{count} frames on the wire")
     return found
+
+
+def sums(sent):
+    """What af_xdp() says of such frames."""
+    return len(sent), sum(map(len, sent)), sum(map(sum, sent)) % (1 << 32)
 
 
 def growth(before, after, names):

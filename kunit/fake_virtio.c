@@ -8,20 +8,6 @@
 #define FAKE_ALIVE_LEN	111
 
 KUNIT_ARRAY_PARAM_DESC(fake_virtio_ring, fake_virtio_rings, name);
-KUNIT_ARRAY_PARAM_DESC(fake_virtio_order, fake_virtio_ordered, name);
-
-const void *fake_virtio_all_gen_params(const void *prev, char *desc)
-{
-	const struct fake_virtio_kind *kind = prev;
-	const void *next = NULL;
-	u32 i;
-
-	for (i = 0; i < ARRAY_SIZE(fake_virtio_ordered); i++)
-		if (kind == &fake_virtio_ordered[i])
-			return fake_virtio_order_gen_params(prev, desc);
-	next = fake_virtio_ring_gen_params(prev, desc);
-	return next ?: fake_virtio_order_gen_params(NULL, desc);
-}
 
 const void *fake_virtio_event_gen_params(const void *prev, char *desc)
 {

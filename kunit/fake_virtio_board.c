@@ -30,15 +30,18 @@ const struct fake_virtio_kind fake_virtio_ordered[4] = {
 	  FAKE_LARGE | FAKE_ORDERED | FAKE_PACKED | FAKE_EVENTS },
 };
 
-const struct fake_virtio_kind fake_virtio_kinds[8] = {
+const struct fake_virtio_kind fake_virtio_mixed[4] = {
 	{ "split", FAKE_LARGE },
-	{ "split, event index", FAKE_LARGE | FAKE_EVENTS },
-	{ "packed", FAKE_LARGE | FAKE_PACKED },
+	{ "split, in order, event index", FAKE_LARGE | FAKE_ORDERED | FAKE_EVENTS },
+	{ "packed, in order", FAKE_LARGE | FAKE_ORDERED | FAKE_PACKED },
 	{ "packed, event index", FAKE_LARGE | FAKE_PACKED | FAKE_EVENTS },
-	{ "split, one buffer", 0 },
+};
+
+const struct fake_virtio_kind fake_virtio_kinds[4] = {
+	{ "split", FAKE_LARGE },
+	{ "packed, event index", FAKE_LARGE | FAKE_PACKED | FAKE_EVENTS },
 	{ "split, event index, one buffer", FAKE_EVENTS },
 	{ "packed, one buffer", FAKE_PACKED },
-	{ "packed, event index, one buffer", FAKE_PACKED | FAKE_EVENTS },
 };
 
 const struct fake_virtio_kind fake_virtio_hashing[4] = {

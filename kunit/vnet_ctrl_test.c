@@ -8,6 +8,8 @@
 
 #define VCTL_LONGEST	3581	/* bytes that go with a command */
 
+KUNIT_ARRAY_PARAM_DESC(vctl_mixed, fake_virtio_mixed, name);
+
 static int vctl_command(struct fake_ctrl *ctl, u8 class, u8 command,
 			const void *data, size_t len)
 {
@@ -262,15 +264,15 @@ static void vctl_addresses_test(struct kunit *test)
 }
 
 static struct kunit_case vctl_cases[] = {
-	KUNIT_CASE_PARAM(vctl_offload_test, fake_virtio_all_gen_params),
-	KUNIT_CASE_PARAM(vctl_command_test, fake_virtio_all_gen_params),
-	KUNIT_CASE_PARAM(vctl_wrap_test, fake_virtio_all_gen_params),
-	KUNIT_CASE_PARAM(vctl_refusal_test, fake_virtio_all_gen_params),
-	KUNIT_CASE_PARAM_ATTR(vctl_silence_test, fake_virtio_all_gen_params,
+	KUNIT_CASE_PARAM(vctl_offload_test, vctl_mixed_gen_params),
+	KUNIT_CASE_PARAM(vctl_command_test, vctl_mixed_gen_params),
+	KUNIT_CASE_PARAM(vctl_wrap_test, vctl_mixed_gen_params),
+	KUNIT_CASE_PARAM(vctl_refusal_test, vctl_mixed_gen_params),
+	KUNIT_CASE_PARAM_ATTR(vctl_silence_test, vctl_mixed_gen_params,
 			      { .speed = KUNIT_SPEED_SLOW }),
-	KUNIT_CASE_PARAM(vctl_length_test, fake_virtio_all_gen_params),
-	KUNIT_CASE_PARAM(vctl_rss_test, fake_virtio_all_gen_params),
-	KUNIT_CASE_PARAM(vctl_addresses_test, fake_virtio_all_gen_params),
+	KUNIT_CASE_PARAM(vctl_length_test, vctl_mixed_gen_params),
+	KUNIT_CASE_PARAM(vctl_rss_test, vctl_mixed_gen_params),
+	KUNIT_CASE_PARAM(vctl_addresses_test, vctl_mixed_gen_params),
 	{}
 };
 

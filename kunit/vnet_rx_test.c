@@ -12,6 +12,7 @@
 
 KUNIT_ARRAY_PARAM_DESC(vrx_kind, fake_virtio_kinds, name);
 KUNIT_ARRAY_PARAM_DESC(vrx_ring, fake_virtio_rings, name);
+KUNIT_ARRAY_PARAM_DESC(vrx_mixed, fake_virtio_mixed, name);
 
 static bool vrx_mergeable(const struct fake_nic *fake)
 {
@@ -482,22 +483,22 @@ static void vrx_wrap_test(struct kunit *test)
 }
 
 static struct kunit_case vrx_cases[] = {
-	KUNIT_CASE_PARAM(vrx_length_test, fake_virtio_all_gen_params),
+	KUNIT_CASE_PARAM(vrx_length_test, vrx_mixed_gen_params),
 	KUNIT_CASE_PARAM(vrx_impossible_length_test, vrx_kind_gen_params),
 	KUNIT_CASE_PARAM(vrx_num_buffers_test, vrx_kind_gen_params),
 	KUNIT_CASE_PARAM(vrx_large_test, vrx_kind_gen_params),
 	KUNIT_CASE_PARAM(vrx_reset_test, vrx_kind_gen_params),
-	KUNIT_CASE_PARAM(vrx_chain_test, fake_virtio_all_gen_params),
-	KUNIT_CASE_PARAM(vrx_chain_over_polls_test, fake_virtio_all_gen_params),
-	KUNIT_CASE_PARAM(vrx_chain_lie_test, fake_virtio_all_gen_params),
-	KUNIT_CASE_PARAM(vrx_chain_closed_test, fake_virtio_all_gen_params),
+	KUNIT_CASE_PARAM(vrx_chain_test, vrx_mixed_gen_params),
+	KUNIT_CASE_PARAM(vrx_chain_over_polls_test, vrx_mixed_gen_params),
+	KUNIT_CASE_PARAM(vrx_chain_lie_test, vrx_mixed_gen_params),
+	KUNIT_CASE_PARAM(vrx_chain_closed_test, vrx_mixed_gen_params),
 	KUNIT_CASE_PARAM(vrx_alloc_fail_test, vrx_kind_gen_params),
-	KUNIT_CASE_PARAM(vrx_chain_alloc_fail_test, fake_virtio_all_gen_params),
+	KUNIT_CASE_PARAM(vrx_chain_alloc_fail_test, vrx_mixed_gen_params),
 	KUNIT_CASE_PARAM(vrx_order_test, vrx_kind_gen_params),
 	KUNIT_CASE_PARAM(vrx_held_test, vrx_ring_gen_params),
-	KUNIT_CASE_PARAM(vrx_full_ring_test, fake_virtio_all_gen_params),
-	KUNIT_CASE_PARAM(vrx_show_test, fake_virtio_all_gen_params),
-	KUNIT_CASE_PARAM(vrx_interrupt_test, fake_virtio_all_gen_params),
+	KUNIT_CASE_PARAM(vrx_full_ring_test, vrx_mixed_gen_params),
+	KUNIT_CASE_PARAM(vrx_show_test, vrx_mixed_gen_params),
+	KUNIT_CASE_PARAM(vrx_interrupt_test, vrx_mixed_gen_params),
 	KUNIT_CASE_PARAM(vrx_late_test, vrx_ring_gen_params),
 	KUNIT_CASE_PARAM(vrx_wrap_test, fake_virtio_event_gen_params),
 	{}

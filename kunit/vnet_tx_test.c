@@ -11,6 +11,7 @@
 #define VTX_HDR		12	/* bytes of header, 5.1.6 */
 
 KUNIT_ARRAY_PARAM_DESC(vtx_ring, fake_virtio_rings, name);
+KUNIT_ARRAY_PARAM_DESC(vtx_mixed, fake_virtio_mixed, name);
 
 static struct fake_vq *vtx_vq(struct fake_nic *fake)
 {
@@ -725,27 +726,27 @@ static void vtx_close_test(struct kunit *test)
 }
 
 static struct kunit_case vtx_cases[] = {
-	KUNIT_CASE_PARAM(vtx_length_test, fake_virtio_all_gen_params),
-	KUNIT_CASE_PARAM(vtx_frags_test, fake_virtio_all_gen_params),
+	KUNIT_CASE_PARAM(vtx_length_test, vtx_mixed_gen_params),
+	KUNIT_CASE_PARAM(vtx_frags_test, vtx_mixed_gen_params),
 	KUNIT_CASE_PARAM(vtx_worst_test, vtx_ring_gen_params),
-	KUNIT_CASE_PARAM(vtx_front_test, fake_virtio_all_gen_params),
+	KUNIT_CASE_PARAM(vtx_front_test, vtx_mixed_gen_params),
 	KUNIT_CASE_PARAM(vtx_csum_test, vtx_ring_gen_params),
 	KUNIT_CASE_PARAM(vtx_again_test, vtx_ring_gen_params),
 	KUNIT_CASE_PARAM(vtx_tso_test, vtx_ring_gen_params),
-	KUNIT_CASE_PARAM(vtx_map_fail_test, fake_virtio_all_gen_params),
+	KUNIT_CASE_PARAM(vtx_map_fail_test, vtx_mixed_gen_params),
 	KUNIT_CASE_PARAM(vtx_more_map_fail_test, vtx_ring_gen_params),
-	KUNIT_CASE_PARAM(vtx_more_test, fake_virtio_all_gen_params),
+	KUNIT_CASE_PARAM(vtx_more_test, vtx_mixed_gen_params),
 	KUNIT_CASE_PARAM(vtx_order_test, vtx_ring_gen_params),
 	KUNIT_CASE_PARAM(vtx_early_test, vtx_ring_gen_params),
-	KUNIT_CASE_PARAM(vtx_full_test, fake_virtio_all_gen_params),
-	KUNIT_CASE_PARAM(vtx_no_kick_test, fake_virtio_all_gen_params),
+	KUNIT_CASE_PARAM(vtx_full_test, vtx_mixed_gen_params),
+	KUNIT_CASE_PARAM(vtx_no_kick_test, vtx_mixed_gen_params),
 	KUNIT_CASE_PARAM(vtx_kick_at_test, fake_virtio_event_gen_params),
-	KUNIT_CASE_PARAM(vtx_interrupt_test, fake_virtio_all_gen_params),
-	KUNIT_CASE_PARAM(vtx_eager_test, fake_virtio_all_gen_params),
-	KUNIT_CASE_PARAM(vtx_late_test, fake_virtio_all_gen_params),
+	KUNIT_CASE_PARAM(vtx_interrupt_test, vtx_mixed_gen_params),
+	KUNIT_CASE_PARAM(vtx_eager_test, vtx_mixed_gen_params),
+	KUNIT_CASE_PARAM(vtx_late_test, vtx_mixed_gen_params),
 	KUNIT_CASE_PARAM(vtx_wrap_test, fake_virtio_event_gen_params),
-	KUNIT_CASE_PARAM(vtx_hang_test, fake_virtio_all_gen_params),
-	KUNIT_CASE_PARAM(vtx_close_test, fake_virtio_all_gen_params),
+	KUNIT_CASE_PARAM(vtx_hang_test, vtx_mixed_gen_params),
+	KUNIT_CASE_PARAM(vtx_close_test, vtx_mixed_gen_params),
 	{}
 };
 

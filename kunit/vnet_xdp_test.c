@@ -17,6 +17,7 @@
 
 KUNIT_ARRAY_PARAM_DESC(vxdp_ring, fake_virtio_rings, name);
 KUNIT_ARRAY_PARAM_DESC(vxdp_kind, fake_virtio_kinds, name);
+KUNIT_ARRAY_PARAM_DESC(vxdp_mixed, fake_virtio_mixed, name);
 
 static void vxdp_receive(struct fake_nic *fake, u32 len)
 {
@@ -299,11 +300,11 @@ static void vxdp_detached_test(struct kunit *test)
 }
 
 static struct kunit_case vxdp_cases[] = {
-	KUNIT_CASE_PARAM(vxdp_verdict_test, fake_virtio_all_gen_params),
+	KUNIT_CASE_PARAM(vxdp_verdict_test, vxdp_mixed_gen_params),
 	KUNIT_CASE_PARAM(vxdp_shared_test, vxdp_ring_gen_params),
-	KUNIT_CASE_PARAM(vxdp_full_test, fake_virtio_all_gen_params),
-	KUNIT_CASE_PARAM(vxdp_header_test, fake_virtio_all_gen_params),
-	KUNIT_CASE_PARAM(vxdp_foreign_test, fake_virtio_all_gen_params),
+	KUNIT_CASE_PARAM(vxdp_full_test, vxdp_mixed_gen_params),
+	KUNIT_CASE_PARAM(vxdp_header_test, vxdp_mixed_gen_params),
+	KUNIT_CASE_PARAM(vxdp_foreign_test, vxdp_mixed_gen_params),
 	KUNIT_CASE_PARAM(vxdp_map_fail_test, vxdp_ring_gen_params),
 	KUNIT_CASE_PARAM(vxdp_large_test, vxdp_kind_gen_params),
 	KUNIT_CASE_PARAM(vxdp_partial_test, vxdp_ring_gen_params),

@@ -61,7 +61,9 @@ class Sample:
         self.own, standard = counters.sums(interface.own()), interface.standard()
         self.qdiscs = interface.qdiscs()
         self.passed = counted(self.own, standard, self.qdiscs) | probed(seen, hooks)
-        self.lost = losses.of_stack(watch.lost(), interface.is_ours) | losses.of_hooks(hooks)
+        hooked = losses.HOOK not in watch.missing
+        self.lost = losses.of_stack(watch.lost(), interface.is_ours, hooked) | \
+            losses.of_hooks(hooks)
         self.lost |= losses.of_driver(self.own, standard)
 
 

@@ -9,7 +9,7 @@ SOCKET = r"(NO_SOCKET|SOCKET_|TCP_|UDP_|ICMP_|PROTO_MEM|PACKET_SOCK)|\w+ _*(tcp|
     r"sock|packet|tpacket|ping)"
 DRIVER = r"\w+ sluice_"
 ROWS = {
-    "received": [("ring", DRIVER), ("xdp", r"XDP |\w+ (\w+_generic_xdp|do_xdp_generic)"),
+    "received": [("xdp", r"XDP |\w+ (\w+_generic_xdp|do_xdp_generic)"),
                  ("gro", "CPU_BACKLOG "), ("tc", "TC_"), ("socket", SOCKET), ("ip", "")],
     "sent": [("ring", DRIVER),
              ("qdisc", r"(QDISC_|FQ_|TC_)|\w+ (\w+_)?(qdisc|enqueue|dequeue)"),
@@ -43,6 +43,7 @@ LINK = {
 # The numbers of netfilter: its families for IP, and the hooks of these.
 IP_FAMILIES = (2, 10)
 HOOKS = ("prerouting", "input", "forward", "output", "postrouting")
+POSTROUTING = HOOKS.index("postrouting")
 
 
 def row(way, reason, function):
@@ -54,15 +55,24 @@ def row(way, reason, function):
 BACKLOG = "CPU_BACKLOG"
 
 
-def of_stack(lost, ours=False):
+# Is asked which hook does not let a packet through, which somebody below it frees; and what a
+# program has answered to a queue is behind the hooks.
+HOOK = "nf_hook_slow"
+REINJECT = r"nf\w*_reinject"
+
+
+def of_stack(lost, ours=False, hooked=True):
     """{(way, row, reason, where): packets} of the packets that were freed.
 
-    But hooks know better than the reason which of them it was, and where the driver is ours its
-    counters have the names of those that it has freed.
+    But hooks, if they are watched, know better than the reason which of them it was, and where the
+    driver is ours its counters have the names of those that it has freed. What was received another
+    driver frees.
     """
     found = {}
     for (received, reason, function), count in lost.items():
-        if reason != "NETFILTER_DROP" and not (ours and re.match(DRIVER, f"{reason} {function}")):
+        in_hook = hooked and reason == "NETFILTER_DROP" and not re.match(REINJECT, function)
+        by_driver = ours and not received and re.match(DRIVER, f"{reason} {function}")
+        if not in_hook and not by_driver:
             way = ("sent", "received")[received or reason == BACKLOG]
             name = way, row(way, reason, function), reason, function
             found[name] = found.get(name, 0) + count
@@ -70,18 +80,20 @@ def of_stack(lost, ours=False):
 
 
 def by_hook(hooks):
-    """{(way, station, answer): packets} of the hooks; what is not IP hangs on the device."""
+    """{(way, station, answer): packets} of the hooks; what is not IP hangs on the device, and what
+    has come in is on no hook of its own when it goes out again."""
     found = {}
     for (received, family, number, answer), count in hooks.items():
         way, device = (("sent", "qdisc"), ("received", "tc"))[received]
-        name = way, HOOKS[number] if family in IP_FAMILIES else device, answer
+        hook = "ip" if received and number == POSTROUTING else HOOKS[number]
+        name = way, hook if family in IP_FAMILIES else device, answer
         found[name] = found.get(name, 0) + count
     return found
 
 
 def of_hooks(hooks):
     """The same of what the hooks have not let through."""
-    return {(way, station, "NETFILTER_DROP", "nf_hook_slow"): count
+    return {(way, station, "NETFILTER_DROP", HOOK): count
             for (way, station, answer), count in by_hook(hooks).items() if answer == probes.LOST}
 
 

@@ -180,7 +180,9 @@ static __always_inline int see_hook(const struct nf_hook_state *state, bool rece
 			 BPF_CORE_READ(state, hook) << 8 | answer);
 }
 
-/* What comes in is counted where it comes in, what goes out where it goes out. */
+/* What comes in is counted where it comes in, what goes out where it goes out; and if it
+ * is what came in and is lost there, then it is that interface's loss, too.
+ */
 SEC("fexit/nf_hook_slow")
 int BPF_PROG(nf_hook_slow, struct sk_buff *skb, struct nf_hook_state *state,
 	     const void *entries, unsigned int first, int ret)
@@ -189,6 +191,8 @@ int BPF_PROG(nf_hook_slow, struct sk_buff *skb, struct nf_hook_state *state,
 		return see_hook(state, true, ret);
 	if (is_watched(BPF_CORE_READ(state, out)))
 		return see_hook(state, false, ret);
+	if (ret < 0 && is_watched(BPF_CORE_READ(state, in)))
+		return see_hook(state, true, ret);
 	return 0;
 }
 

@@ -16,7 +16,7 @@ NEAR, FAR = range(2)
 QUIET = "net.ipv4.ip_forward=1 net.ipv6.conf.all.disable_ipv6=1 " \
     "net.ipv6.conf.default.disable_ipv6=1"
 # The guest's kernel cannot ask for them by itself.
-MODULES = "nf_tables sch_ingress cls_matchall act_gact veth"
+MODULES = "nf_tables nft_queue sch_ingress cls_matchall act_gact veth"
 # Under emulation even Python takes seconds.
 START = 60
 

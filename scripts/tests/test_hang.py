@@ -119,8 +119,10 @@ def without_interrupts(device):
     """Nobody polls the ring, so nobody refills it."""
     mask = device.register(IMS)
     device.set_register(IMC, ALL)
-    yield
-    device.set_register(IMS, mask)
+    try:
+        yield
+    finally:
+        device.set_register(IMS, mask)
 
 
 def missed(guest):

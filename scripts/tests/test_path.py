@@ -271,7 +271,7 @@ def test_losses_are_at_their_station():
             ("received", "TC_INGRESS", "__netif_receive_skb_core.constprop.0", "tc"),
             ("received", "XDP", "do_xdp_generic", "xdp"),
             ("received", "NOT_SPECIFIED", "netif_receive_generic_xdp", "xdp"),
-            ("received", "NOT_SPECIFIED", "sluice_rx_skb", "ring"),
+            ("received", "NOT_SPECIFIED", "sluice_tx_drop", "ip"),
             ("received", "CPU_BACKLOG", "enqueue_to_backlog", "gro"),
             ("sent", "QDISC_DROP", "__dev_queue_xmit", "qdisc"),
             ("sent", "TC_EGRESS", "__dev_queue_xmit", "qdisc"),
@@ -292,6 +292,20 @@ def test_what_our_driver_frees_is_lost_once():
     assert losses.of_stack(lost, ours=True) == {}
     assert losses.of_stack(lost) == \
         {("sent", "ring", "NOT_SPECIFIED", "sluice_reset_drop"): 2}
+
+
+def test_what_came_in_and_another_driver_frees_is_lost_here():
+    """The counters of this one know nothing of it."""
+    assert losses.of_stack({(1, "NOT_SPECIFIED", "sluice_tx_drop"): 2}, ours=True) == \
+        {("received", "ip", "NOT_SPECIFIED", "sluice_tx_drop"): 2}
+
+
+def test_without_a_probe_on_the_hooks_their_losses_are_the_stacks():
+    """Which hook it was nobody knows then."""
+    lost = {(1, "NETFILTER_DROP", "nft_do_chain"): 2}
+    assert losses.of_stack(lost) == {}
+    assert losses.of_stack(lost, hooked=False) == \
+        {("received", "ip", "NETFILTER_DROP", "nft_do_chain"): 2}
 
 
 def balanced():

@@ -21,10 +21,17 @@ if p[0].file.startswith(("include/", "src/")):
 
 @done@
 expression dp, e;
+statement S;
 position p;
 @@
+(
 if (\(napi_complete_done(...)\|e && napi_complete_done(...)\))
 	dp->irq_enable@p(...);
+else S
+|
+if (\(napi_complete_done(...)\|e && napi_complete_done(...)\))
+	dp->irq_enable@p(...);
+)
 
 @busy@
 expression dp;

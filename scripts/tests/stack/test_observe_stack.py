@@ -78,4 +78,5 @@ def test_obs_perf(bed):
         "samples of both ways")
     client.stop()
     server.stop()
-    assert not [name for name in names if name.startswith("0x")]
+    # whatever else an emulated processor is sampled at, an address of the kernel has a name
+    assert not [name for name in names if name.startswith("0xffff")]

@@ -12,7 +12,8 @@ ROWS = {
     "received": [("xdp", r"XDP |\w+ (\w+_generic_xdp|do_xdp_generic)"),
                  ("gro", "CPU_BACKLOG "), ("tc", "TC_"), ("socket", SOCKET), ("ip", "")],
     "sent": [("ring", DRIVER),
-             ("qdisc", r"(QDISC_|FQ_|TC_)|\w+ (\w+_)?(qdisc|enqueue|dequeue)"),
+             ("qdisc", r"(QDISC_|FQ_|TC_)|\w+ ((\w+_)?(qdisc|enqueue|dequeue)|drop_func|"
+                       r"rtnl_kfree_skbs|(fq|codel|pfifo|sfq|red|tbf|htb|netem)_)"),
              ("driver", r"\w+ (__dev_queue|dev_hard|validate|__dev_direct|sch_direct)"),
              ("socket", SOCKET), ("ip", "")],
 }

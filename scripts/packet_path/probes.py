@@ -116,15 +116,15 @@ def missing():
     """The functions that this kernel lacks; one that lacks an event can show nothing."""
     places = {match["name"]: match["kind"]
               for match in PLACE.finditer(SOURCE.read_text(encoding="utf-8"))}
-    events = (tracing() / "available_events").read_text(encoding="utf-8")
-    functions = traceable()
-    there = {event.split(":")[1] for event in events.split()} | \
-        set(re.findall(r"^\S+", functions, re.M))
-    lacking = {name: kind for name, kind in places.items() if name not in there}
-    for name, kind in lacking.items():
-        if kind == "tp_btf":
+    text = (tracing() / "available_events").read_text(encoding="utf-8")
+    events = {event.split(":")[1] for event in text.split()}
+    functions = set(re.findall(r"^\S+", traceable(), re.M))
+    for name, kind in places.items():
+        # a function of the same name is no event
+        if kind == "tp_btf" and name not in events:
             raise Unwatchable(f"this kernel has no tracepoint {name}")
-    return sorted(lacking)
+    return sorted(name for name, kind in places.items()
+                  if kind != "tp_btf" and name not in functions)
 
 
 def reasons():

@@ -274,6 +274,9 @@ def test_losses_are_at_their_station():
             ("received", "NOT_SPECIFIED", "sluice_tx_drop", "ip"),
             ("received", "CPU_BACKLOG", "enqueue_to_backlog", "gro"),
             ("sent", "QDISC_DROP", "__dev_queue_xmit", "qdisc"),
+            ("sent", "NOT_SPECIFIED", "drop_func", "qdisc"),
+            ("sent", "NOT_SPECIFIED", "pfifo_fast_reset", "qdisc"),
+            ("sent", "NOT_SPECIFIED", "rtnl_kfree_skbs", "qdisc"),
             ("sent", "TC_EGRESS", "__dev_queue_xmit", "qdisc"),
             ("sent", "NEIGH_FAILED", "arp_error_report", "ip")):
         assert losses.row(way, reason, function) == station
@@ -367,6 +370,10 @@ REFUSALS = {
     "no tracepoint": (ALONE + shlex.quote(EDIT.replace("NAME", "skb:kfree_skb")
                                           .replace("FILE", "available_events")),
                       "this kernel has no tracepoint kfree_skb"),
+    "only a function of that name": (
+        ALONE + shlex.quote(EDIT.replace("NAME", "net:netif_receive_skb$")
+                            .replace("FILE", "available_events")),
+        "this kernel has no tracepoint netif_receive_skb"),
 }
 
 

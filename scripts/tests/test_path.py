@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """scripts/sluice path: the numbers are those of known traffic, and what it cannot do it says."""
+import contextlib
 import json
 import shlex
 
@@ -14,7 +15,8 @@ from packet_path import losses, picture
 from path_watch import COMMAND, FAR, NEAR, START, PathWatch, Seen, router_up
 from steady_traffic import Inbound
 from taps import fresh_path, program, wait_for_file
-from topology import GUEST_V4, HOST_MAC, HOST_V4, NEAR_V4, PEER_V4, bring_up, wait_carrier
+from topology import (GUEST_V4, GUEST_V6, HOST_MAC, HOST_V4, HOST_V6, NEAR_V4, PEER_V4, bring_up,
+                      wait_carrier)
 
 pytestmark = pytest.mark.distribution_kernel("virtio_net is not in it")
 INTREE = 2
@@ -139,6 +141,34 @@ def test_live_counts_what_is_sent(guest):
     assert after["output"] - before["output"] == N
     assert (seen.received, seen.losses) == ({}, {})
     assert seen.ledgers[-1]
+
+
+@contextlib.contextmanager
+def with_ipv6(guest):
+    """What the interface then says by itself does not come in."""
+    ifname = guest.ifname(NEAR)
+    conf = f"/proc/sys/net/ipv6/conf/{ifname}/disable_ipv6"
+    guest.sh(f"set -e; echo 0 >{conf}; ip -6 address add {GUEST_V6}/64 dev {ifname} nodad; "
+             f"ip -6 neigh replace {HOST_V6} lladdr {HOST_MAC} dev {ifname}")
+    try:
+        yield
+    finally:
+        guest.sh(f"echo 1 >{conf}")
+
+
+def test_live_counts_ipv6_and_each_protocol(guest):
+    """Datagrams and segments for nobody, and questions, in equal numbers."""
+    flow = frames.Flow(guest.nics[NEAR].mac, HOST_MAC, HOST_V6, GUEST_V6, 7, PORT)
+    with PathWatch(guest, guest.ifname(NEAR)) as watch, with_ipv6(guest):
+        watch.settle()
+        with watch.during() as seen:
+            for frame in (frames.udp_frame(flow, bytes(30)), frames.tcp_frame(flow, bytes(30)),
+                          frames.icmp_echo(flow)):
+                guest.wire(NEAR).send_many([frame] * N)
+    way = dict.fromkeys(["wire", "ring", "xdp", "gro", "tc", "local"], 3 * N)
+    assert seen.received == without_wire(way | {"udp": N, "tcp": N, "icmp": N},
+                                         guest.nics[NEAR].model)
+    assert seen.losses == {("received", "socket", "NO_SOCKET"): 2 * N}
 
 
 def test_live_counts_what_is_forwarded(guest):

@@ -18,8 +18,8 @@ ATTEMPTS = 3
 A_LITTLE = 0.05
 
 
-def run(*command):
-    """What a tool prints; an interface can go while it is looked at."""
+def ask(*command):
+    """What a tool of iproute2 prints in JSON; an interface can go while it is looked at."""
     try:
         done = subprocess.run(command, check=False, text=True, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE)
@@ -28,7 +28,10 @@ def run(*command):
     if done.returncode:
         complaint = (done.stderr.strip().splitlines() or ["failed"])[-1]
         raise Unwatchable(f"{' '.join(command)}: {complaint}")
-    return done.stdout
+    try:
+        return json.loads(done.stdout)
+    except ValueError:
+        raise Unwatchable(f"{' '.join(command)}: what it prints is no JSON") from None
 
 
 class Interface:
@@ -50,7 +53,7 @@ class Interface:
 
     def link(self):
         """What ip says now: flags, MTU, program."""
-        return json.loads(run("ip", "-json", "-d", "link", "show", "dev", self.name))[0]
+        return ask("ip", "-json", "-d", "link", "show", "dev", self.name)[0]
 
     @contextlib.contextmanager
     def _still_there(self):
@@ -72,7 +75,7 @@ class Interface:
             return self.statistics.read() if self.is_ours else {}
 
     def qdiscs(self):
-        return json.loads(run("tc", "-s", "-json", "qdisc", "show", "dev", self.name))
+        return ask("tc", "-s", "-json", "qdisc", "show", "dev", self.name)
 
     def byte_limits(self):
         """Of all queues: the bytes that BQL lets into the rings, and those that are there."""

@@ -384,6 +384,9 @@ REFUSALS = {
                              "--ambient-caps=+sys_admin COMMAND IF", "only root of the machine"),
     "no tools": ("mkdir -p /tmp/few; PATH=/tmp/few COMMAND IF",
                  "tc is missing: apt-get install iproute2"),
+    "a tool that says something else": (
+        "mkdir -p /tmp/odd; ln -sf /bin/echo /tmp/odd/tc; PATH=/tmp/odd:$PATH COMMAND IF",
+        "what it prints is no JSON"),
     "no place for the probes": ("XDG_CACHE_HOME=/proc COMMAND IF", "/proc/sluice: "),
     "no functions": (ALONE + "'cp /sys/kernel/tracing/available_events /tmp/events; "
                      "mount -t tmpfs none /sys/kernel/tracing; "

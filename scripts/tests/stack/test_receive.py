@@ -55,7 +55,8 @@ def test_rx_irq(bed, edge, wire):
     alone = interrupts_for(bed, lambda: send_apart(bed.guest, WIRE, LONE), LONE)
     load = interrupts_for(bed, lambda: wire.send_many([frame_to(bed.guest, WIRE)] * LOAD), LOAD)
     assert LONE <= alone <= LONE * 1.5
-    assert 0 < load < LOAD // 4
+    # how many share one depends on how fast the sender is, and the guest: 3 to 30
+    assert 0 < load < LOAD // 2
 
 
 # rx-napi

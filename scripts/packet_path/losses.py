@@ -80,22 +80,27 @@ def of_stack(lost, ours=False, hooked=True):
     return found
 
 
+def station(received, family, number):
+    """Of a hook; what is not IP hangs on the device, and what has come in is on no hook of its own
+    when it goes out again."""
+    if family not in IP_FAMILIES:
+        return ("qdisc", "tc")[received]
+    return "ip" if received and number == POSTROUTING else HOOKS[number]
+
+
 def by_hook(hooks):
-    """{(way, station, answer): packets} of the hooks; what is not IP hangs on the device, and what
-    has come in is on no hook of its own when it goes out again."""
+    """{(way, station, answer): packets} of the hooks."""
     found = {}
     for (received, family, number, answer), count in hooks.items():
-        way, device = (("sent", "qdisc"), ("received", "tc"))[received]
-        hook = "ip" if received and number == POSTROUTING else HOOKS[number]
-        name = way, hook if family in IP_FAMILIES else device, answer
+        name = ("sent", "received")[received], station(received, family, number), answer
         found[name] = found.get(name, 0) + count
     return found
 
 
 def of_hooks(hooks):
     """The same of what the hooks have not let through."""
-    return {(way, station, "NETFILTER_DROP", HOOK): count
-            for (way, station, answer), count in by_hook(hooks).items() if answer == probes.LOST}
+    return {(way, at, "NETFILTER_DROP", HOOK): count
+            for (way, at, answer), count in by_hook(hooks).items() if answer == probes.LOST}
 
 
 def of_driver(own, standard):

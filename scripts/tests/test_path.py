@@ -333,6 +333,12 @@ def test_what_came_in_and_another_driver_frees_is_lost_here():
         {("received", "ip", "NOT_SPECIFIED", "sluice_tx_drop"): 2}
 
 
+def test_hooks_of_other_families_have_numbers_of_their_own():
+    """A bridge has one more of them than IP."""
+    bridge, answer = 7, 2
+    assert losses.by_hook({(1, bridge, 5, answer): 3}) == {("received", "tc", answer): 3}
+
+
 def test_without_a_probe_on_the_hooks_their_losses_are_the_stacks():
     """Which hook it was nobody knows then."""
     lost = {(1, "NETFILTER_DROP", "nft_do_chain"): 2}

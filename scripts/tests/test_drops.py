@@ -12,7 +12,7 @@ import pytest
 
 import frames
 from counters import Growth, snmp, wait_for
-from device_access import RDH, RDLEN, RDT, TCTL, TCTL_EN, qtest_arguments
+from device_access import TCTL, TCTL_EN, qtest_arguments
 from fault_injection import POOL, SLAB, Faults
 from guest import Guest, Nic
 from path_watch import FAR, NEAR, PathWatch, router_up
@@ -417,8 +417,7 @@ def jumbo(guest, watch):
 def leaving_a_rest(guest, device):
     """Jumbo frames, and a short one before them if they would use up all buffers: the device has
     the next frame wait then, and misses it if there is any."""
-    posted = (device.register(RDT) - device.register(RDH)) % (device.register(RDLEN) // 16)
-    short = [] if posted % -(-(MTU + 14) // BUFFER) else [frame_to(guest, NEAR)]
+    short = [] if device.posted() % -(-(MTU + 14) // BUFFER) else [frame_to(guest, NEAR)]
     return short + [frame_to(guest, NEAR, MTU + 14)] * JUMBO
 
 

@@ -72,13 +72,18 @@ class LyingDevice(DeviceAccess):
         status = DD | (EOP if written.last else 0)
         self.set_memory(at, DESCRIPTOR.pack(address, written.length, 0, status, written.errors, 0))
 
+    def _slots(self):
+        return self.register(RDLEN) // DESCRIPTOR.size
+
+    def posted(self):
+        """How many buffers the device has."""
+        return (self.register(RDT) - self.register(RDH)) % self._slots()
+
     def forge(self, *completions):
         """Complete one descriptor after the other, then interrupt once."""
         with self._alone():
             ring = self.register(RDBAH) << 32 | self.register(RDBAL)
-            slots = self.register(RDLEN) // DESCRIPTOR.size
-            head = self.register(RDH)
-            posted = (self.register(RDT) - head) % slots
+            slots, head, posted = self._slots(), self.register(RDH), self.posted()
             assert len(completions) <= posted, f"the driver has posted {posted} buffers only"
             for i, written in enumerate(completions):
                 self._complete(ring + (head + i) % slots * DESCRIPTOR.size, written)
